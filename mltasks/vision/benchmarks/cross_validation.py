@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from mltasks.vision.benchmarks.part_folder import PreparedParts, baseline_recipe, prepare_parts
+from mltasks.vision.benchmarks.part_folder import PreparedParts, prepare_parts
 from mltasks.vision.benchmarks.protocol import Bench
 from mltasks.vision.benchmarks.repeated_figures import Row, Table, auroc_value, average_precision_value
 from mltasks.vision.data.splits import assign_splits
@@ -18,6 +18,7 @@ from mltasks.vision.training.fit import cross_fit_predictions
 from mltasks.vision.types import DEFECT, Costs, Sample
 
 FOLDS = 5
+FEATURES_SHARE = 0.2
 EQUAL_COSTS = Costs(fn=1, fp=1)
 
 
@@ -26,36 +27,36 @@ def measure_cross_validation(samples: Sequence[Sample], bench: Bench) -> Table:
 
     Groups stay together. Each repeat has other splits; both recipes use the same splits.
     """
-    recipes = {"Second Look": bench.config, "the seed's recipe": baseline_recipe(bench.config)}
+    repeats = [f"repeat {number} of {bench.repeats}" for number in range(1, bench.repeats + 1)]
     rows = []
-    for title, part in bench.recipes(recipes):
-        parts = prepare_parts(samples, range(len(samples)), part.for_substage(0, 0.2, "looking at the parts"))
-        rows.append(Row.from_runs(title, [_run_repeat(parts, seed, part) for seed in range(bench.repeats)]))
-    words = (
+    for title, recipe in bench.recipes():
+        parts = prepare_parts(
+            samples, range(len(samples)), recipe.for_substage(0, FEATURES_SHARE, "computing features")
+        )
+        stages = recipe.for_substage(FEATURES_SHARE, 1).substages(repeats)
+        rows.append(Row.from_runs(title, [_run_repeat(parts, seed, stage) for seed, stage in enumerate(stages)]))
+    protocol = (
         f"{FOLDS}-fold stratified cross-validation, {bench.repeats} repeats, {len(samples)} images in "
         f"{len({sample.group for sample in samples})} groups that stay together. Weights, calibration and thresholds "
         "of a fold come from the other folds. Mean with a 95 % interval over repeats."
     )
-    return Table(words, rows)
+    return Table(protocol, rows)
 
 
 def _run_repeat(parts: PreparedParts, seed: int, bench: Bench) -> dict[str, float]:
-    title = f"repeat {seed + 1} of {bench.repeats}"
-    lesson = parts.with_seed(seed)
-    config = lesson.data.config
+    context = parts.with_seed(seed)
+    config = context.data.config
     samples = assign_splits(parts.samples, replace(config, folds=FOLDS, cross_validate_below=len(parts.samples) + 1))
-    share = 0.2 + 0.8 * np.array([seed, seed + 1]) / bench.repeats
-    stage = bench.stage.substage(float(share[0]), float(share[1]), title)
-    found = prediction_metrics(cross_fit_predictions(replace(lesson, samples=samples), stage), config.costs)
-    bench.report_row(f"{bench.stage.name}, {title}", found)
-    return found
+    predictions = cross_fit_predictions(replace(context, samples=samples), bench.stage)
+    figures = prediction_metrics(predictions, config.costs)
+    bench.report_stage(figures)
+    return figures
 
 
 def prediction_metrics(predictions: Sequence[Prediction], costs: Costs) -> dict[str, float]:
     """Return the protocol's figures of one run."""
-    p = np.array([one.probability for one in predictions])
-    targets = np.array([one.target for one in predictions])
-    found: Mapping[str, np.ndarray] = {name: _detector(predictions, name) for name in predictions[0].detectors}
+    p = np.array([row.probability for row in predictions])
+    targets = np.array([row.target for row in predictions])
     fails, equal = p >= cost_threshold(costs), p >= cost_threshold(EQUAL_COSTS)
     return {
         "AUROC": auroc_value(p, targets),
@@ -64,9 +65,8 @@ def prediction_metrics(predictions: Sequence[Prediction], costs: Costs) -> dict[
         "recall at the costs": float(fails[targets == DEFECT].mean()),
         "false alarms at the costs": float(fails[targets != DEFECT].mean()),
         "calibration error": float(calibration_error(p, targets, np.ones((1, len(p))))[0]),
-        **{f"AUROC of {name} alone": auroc_value(values, targets) for name, values in found.items()},
+        **{
+            f"AUROC of {name} alone": auroc_value(np.array([row.detectors[name] for row in predictions]), targets)
+            for name in predictions[0].detectors
+        },
     }
-
-
-def _detector(predictions: Sequence[Prediction], name: str) -> np.ndarray:
-    return np.array([one.detectors[name] for one in predictions])

@@ -28,11 +28,12 @@ def mask_paths(samples: Sequence[Sample], folder: Path) -> dict[str, Path]:
 
     Raises MaskError when a mask is missing.
     """
-    found = {one.name: folder / Path(one.name).with_suffix(".png") for one in samples if one.target == DEFECT}
-    for name, path in found.items():
+    defects = [sample.name for sample in samples if sample.target == DEFECT]
+    paths = {name: folder / Path(name).with_suffix(".png") for name in defects}
+    for name, path in paths.items():
         if not path.is_file():
-            raise MaskError(f"{name} needs a mask of its defect, {path}.")
-    return found
+            raise MaskError(f"{name} needs a mask of its defect at {path}.")
+    return paths
 
 
 def read_mask(path: Path) -> Mask:
@@ -43,7 +44,7 @@ def read_mask(path: Path) -> Mask:
     try:
         return np.asarray(load(path).to_array().max(axis=2) > 0)
     except (ImageError, OSError) as error:
-        raise MaskError(f"{path} is no mask: {error}") from error
+        raise MaskError(f"{path} cannot be read as a mask: {error}") from error
 
 
 def nonempty_masks(masks: Mapping[str, Path]) -> dict[str, Path]:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import compress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -71,33 +72,32 @@ def measure_localization(samples: Sequence[Sample], masks: Path | None, bench: B
     ``repeats`` is the number of tested folds. Raises MaskError, and ValueError below three folds.
     """
     if masks is None:
-        raise MaskError("Localisation needs the folder of the defects' masks as well.")
+        raise MaskError("The localisation protocol needs the folder of the defects' masks: add --masks DIR.")
     if bench.config.folds < MIN_FOLDS:
-        raise ValueError(f"To learn, to choose and to test takes {MIN_FOLDS} folds or more.")
+        raise ValueError(f"To train, calibrate and test, use {MIN_FOLDS} folds or more.")
     every = mask_paths(samples, masks)
     paths = nonempty_masks(every)
-    dealt = assign_splits(samples, replace(bench.config, cross_validate_below=len(samples) + 1))
-    folds = sorted({sample.split for sample in dealt})
-    parts = prepare_parts(dealt, range(len(dealt)), bench.for_substage(0, FEATURES_SHARE, "looking at the parts"))
-    tested, found = folds[: bench.repeats], list[LocalizedDefect]()
-    for number, fold in enumerate(tested):
-        at, step = FEATURES_SHARE + (1 - FEATURES_SHARE) * number / len(tested), (1 - FEATURES_SHARE) / len(tested)
-        part = bench.for_substage(at, at + step, f"fold {number + 1} of {len(tested)}")
-        role = {fold: "test", folds[(number + 1) % len(folds)]: "validation"}
-        ready = [replace(sample, split=role.get(sample.split, "train")) for sample in dealt]
+    assigned = assign_splits(samples, replace(bench.config, cross_validate_below=len(samples) + 1))
+    folds = sorted({sample.split for sample in assigned})
+    parts = prepare_parts(assigned, range(len(assigned)), bench.for_substage(0, FEATURES_SHARE, "computing features"))
+    tested, defects = folds[: bench.repeats], list[LocalizedDefect]()
+    names = [f"fold {number} of {len(tested)}" for number in range(1, len(tested) + 1)]
+    for number, stage in enumerate(bench.for_substage(FEATURES_SHARE, 1).substages(names)):
+        role = {tested[number]: "test", folds[(number + 1) % len(folds)]: "validation"}
+        split = [replace(sample, split=role.get(sample.split, "train")) for sample in assigned]
         with TemporaryDirectory(prefix="second-look-") as folder:
-            version = train_served_version(parts, ready, bench.config.seed, Path(folder), part.stage)
-            seen = localize_defects(version.scorer, ready, paths)
-        found += seen
-        part.report_row(part.stage.name, _summary(seen, bench.config.costs))
+            scorer = train_served_version(parts, split, bench.config.seed, Path(folder), stage.stage)
+            localized = localize_defects(scorer, split, paths)
+        defects += localized
+        stage.report_stage(_summary(localized, bench.config.costs))
     size = parts.context.data.config
-    words = (
+    protocol = (
         f"{len(samples)} images in {len(set(parts.groups))} groups of near-duplicates kept together, at {size.height} "
-        f"× {size.width}; {len(tested)} of {len(folds)} folds tested, {len(found)} defects with a mask in them "
-        f"({len(every) - len(paths)} of all masks mark nothing). Of the detected ones the share whose map has its "
+        f"× {size.width}; {len(tested)} of {len(folds)} folds tested, with {len(defects)} masked defects "
+        f"({len(every) - len(paths)} of all masks mark nothing). Share of the detected defects whose map has its "
         "maximum on the mask or within 2 % of the image's width of it; Wilson's 95 % interval on different parts."
     )
-    return Table(words, [row for costs in (bench.config.costs, EQUAL_COSTS) for row in cost_rows(found, costs)])
+    return Table(protocol, [row for costs in (bench.config.costs, EQUAL_COSTS) for row in cost_rows(defects, costs)])
 
 
 def localize_defects(scorer: Scorer, samples: Sequence[Sample], masks: Mapping[str, Path]) -> list[LocalizedDefect]:
@@ -105,25 +105,24 @@ def localize_defects(scorer: Scorer, samples: Sequence[Sample], masks: Mapping[s
 
     Raises MaskError for a mask whose size differs from the image's.
     """
-    keys = part_keys(samples)
-    found = []
-    for sample, key in zip(samples, keys, strict=True):
+    defects = []
+    for sample, key in zip(samples, part_keys(samples), strict=True):
         if sample.split == "test" and sample.name in masks:
             probability, hits = map_hits(scorer, sample, read_mask(masks[sample.name]))
-            found.append(LocalizedDefect(sample.defect_type, key, probability, hits))
-    return found
+            defects.append(LocalizedDefect(sample.defect_type, key, probability, hits))
+    return defects
 
 
 def map_hits(scorer: Scorer, sample: Sample, mask: Mask) -> tuple[float, dict[str, bool]]:
     """Return the part's probability and the hits by map, scored as a station's image."""
     size = scorer.input_size
-    loaded = load(sample.path, size=size)
-    if mask.shape != (loaded.height, loaded.width):
+    image = load(sample.path, size=size)
+    if mask.shape != (image.height, image.width):
         raise MaskError(
             f"The mask of {sample.name} has another size, {mask.shape[1]} × {mask.shape[0]}, than the image."
         )
-    scores, found, _ = scorer.predict(loaded.to_array(size))
-    over = part_heatmaps(found, loaded.placement(size), size)
+    scores, heatmaps, _ = scorer.predict(image.to_array(size))
+    over = part_heatmaps(heatmaps, image.placement(size), size)
     return scores.defect_probability, {name: hits_mask(peak_position(values), mask) for name, values in over.items()}
 
 
@@ -134,11 +133,11 @@ def part_heatmaps(heatmaps: Heatmaps, inside: Placement, size: InputSize) -> dic
     """
     over = heatmaps.crop_to(inside, size)
     stored = decode_heatmaps(encode_heatmaps(heatmaps, inside, size))
-    loud = [opacity(upscale(one, inside.height, inside.width)) for one in (stored.evidence, stored.anomaly)]
+    opacities = [opacity(upscale(values, inside.height, inside.width)) for values in (stored.evidence, stored.anomaly)]
     return {
         "evidence": over.evidence,
         "anomaly": over.anomaly,
-        "shown": (MAX_OPACITY * np.maximum(*loud)).astype("float32"),
+        "shown": (MAX_OPACITY * np.maximum(*opacities)).astype("float32"),
     }
 
 
@@ -148,23 +147,27 @@ def cost_rows(defects: Sequence[LocalizedDefect], costs: Costs) -> list[Row]:
     Shares are over all types and by type.
     """
     level, title = cost_threshold(costs), f"{costs.fn:g} : {costs.fp:g}"
-    seen = [one for one in defects if one.probability >= level]
-    detected = Row(f"detected at {title}", _by_type(defects, [one.probability >= level for one in defects]))
+    detected = [defect for defect in defects if defect.probability >= level]
+    shares = _by_type(defects, [defect.probability >= level for defect in defects])
     maps = defects[0].hits if defects else ()
-    points = {name: _by_type(seen, [one.hits[name] for one in seen]) for name in maps}
-    return [detected, *(Row(f"{name} map points at it, {title}", shares) for name, shares in points.items())]
+    hits = {name: _by_type(detected, [defect.hits[name] for defect in detected]) for name in maps}
+    return [
+        Row(f"detected at {title}", shares),
+        *(Row(f"{name} map hits, {title}", figures) for name, figures in hits.items()),
+    ]
 
 
 def _by_type(defects: Sequence[LocalizedDefect], hits: Sequence[bool]) -> dict[str, Proportion]:
-    pairs = list(zip(defects, hits, strict=True))
     shares = {}
-    for kind in (ALL_TYPES, *sorted({one.defect_type for one in defects})):
-        chosen = [(hit, one.part) for one, hit in pairs if kind in (ALL_TYPES, one.defect_type)]
-        shares[kind] = Proportion.from_hits([hit for hit, _ in chosen], [part for _, part in chosen])
+    for kind in (ALL_TYPES, *sorted({defect.defect_type for defect in defects})):
+        members = [kind in (ALL_TYPES, defect.defect_type) for defect in defects]
+        parts = [defect.part for defect in defects]
+        shares[kind] = Proportion.from_hits(list(compress(hits, members)), list(compress(parts, members)))
     return shares
 
 
 def _summary(defects: Sequence[LocalizedDefect], costs: Costs) -> dict[str, float]:
-    seen = [one for one in defects if one.probability >= cost_threshold(costs)]
-    short = {"defects": float(len(defects)), "detected": float(len(seen))}
-    return short | {name: sum(one.hits[name] for one in seen) / len(seen) for name in (seen[0].hits if seen else ())}
+    detected = [defect for defect in defects if defect.probability >= cost_threshold(costs)]
+    counts = {"defects": float(len(defects)), "detected": float(len(detected))}
+    maps = detected[0].hits if detected else ()
+    return counts | {name: sum(defect.hits[name] for defect in detected) / len(detected) for name in maps}

@@ -12,7 +12,7 @@ from mltasks.vision.benchmarks.protocol import Bench
 from mltasks.vision.benchmarks.repeated_figures import Row, Table, auroc_value
 from mltasks.vision.calibration.detector_ensemble import fit_ensemble
 from mltasks.vision.calibration.operating_point import with_ensemble
-from mltasks.vision.data.splits import assign_parts, collect_parts, part_keys
+from mltasks.vision.data.splits import part_keys, split_in_two
 from mltasks.vision.networks.compute import derive_seed
 from mltasks.vision.training.feature_bank import TrainingData
 from mltasks.vision.training.fit_autoencoder import reconstruction_errors, train_pixel_autoencoder
@@ -21,7 +21,7 @@ from mltasks.vision.training.fit_pooled_head import score_heads
 from mltasks.vision.training.progress import Stage
 from mltasks.vision.types import GOOD, Sample
 
-TRAIN_SHARE = 0.8
+TRAIN_SHARE, FEATURES_SHARE = 0.8, 0.4
 Floats = NDArray[np.float64]
 
 
@@ -31,33 +31,32 @@ def measure_novelty(ungrouped: Sequence[Sample], grouped: Sequence[Sample], benc
     The same images are measured twice: each image as its own part, as in published figures, and with near-duplicates
     kept together, which avoids leakage.
     """
-    parts = prepare_parts(grouped, (), bench.for_substage(0, 0.4, "looking at the parts"))
+    parts = prepare_parts(grouped, (), bench.for_substage(0, FEATURES_SHARE, "computing features"))
     rows: list[Row] = []
     for name, samples in (("grouped", grouped), ("random", ungrouped)):
         runs = [_run(parts, samples, seed, bench, name) for seed in range(bench.repeats)]
         rows += [Row.from_runs(f"{name}: {detector}", [run[detector] for run in runs]) for detector in runs[0]]
     size = parts.context.data.config
-    words = (
+    protocol = (
         f"Trained on {TRAIN_SHARE:.0%} of the good parts only, tested on the rest and every defect; AUROC by image, "
         f"{bench.repeats} seeds, {len(grouped)} images at {size.height} × {size.width}. `grouped` keeps "
         f"{len(set(parts.groups))} groups of near-duplicates together."
     )
-    return Table(words, rows)
+    return Table(protocol, rows)
 
 
 def _run(
     parts: PreparedParts, samples: Sequence[Sample], seed: int, bench: Bench, grouping: str
 ) -> dict[str, dict[str, float]]:
-    bench.stage.report(0.4 + 0.6 * seed / bench.repeats, f"{grouping}, seed {seed + 1} of {bench.repeats}")
+    title = f"seed {seed + 1} of {bench.repeats}"
+    bench.stage.report(FEATURES_SHARE + (1 - FEATURES_SHARE) * seed / bench.repeats, f"{grouping}, {title}")
     train, test = split_good(samples, range(len(samples)), seed)
-    asked = [*test, *np.flatnonzero(parts.targets != GOOD).tolist()]
-    lesson = parts.with_seed(seed)
-    settling = split_good(samples, train, derive_seed(seed, "settling"))
-    found = detector_scores(lesson.data, part_keys(samples), settling, asked, seed)
-    kinds = parts.kinds[asked]
-    areas = {name: auroc_by_type(values, kinds) for name, values in found.items()}
+    tested = [*test, *np.flatnonzero(parts.targets != GOOD).tolist()]
+    calibration_split = split_good(samples, train, derive_seed(seed, "settling"))
+    scores = detector_scores(parts.with_seed(seed).data, part_keys(samples), calibration_split, tested, seed)
+    areas = {name: auroc_by_type(values, parts.kinds[tested]) for name, values in scores.items()}
     for name, figures in areas.items():
-        bench.report_row(f"{grouping}: {name}, seed {seed + 1} of {bench.repeats}", figures)
+        bench.report_row(f"{grouping}: {name}, {title}", figures)
     return areas
 
 
@@ -65,9 +64,7 @@ def split_good(samples: Sequence[Sample], indices: Sequence[int], seed: int) -> 
     """Split the good images among the indices by group: 80 % to train on, 20 % to test."""
     good = [index for index in indices if samples[index].target == GOOD]
     shares = {"train": TRAIN_SHARE, "test": 1 - TRAIN_SHARE}
-    split_of = assign_parts(collect_parts([samples[index] for index in good]), shares, seed)
-    side = {index: split_of[samples[index].sha256, samples[index].group] for index in good}
-    return [at for at in good if side[at] == "train"], [at for at in good if side[at] == "test"]
+    return split_in_two(samples, good, shares, seed)
 
 
 def detector_scores(
@@ -83,13 +80,11 @@ def detector_scores(
     """
     rest, left_out = calibration_split
     levels = _fit_and_score(data, parts, rest, left_out, derive_seed(seed, "levels"))
-    together = fit_ensemble(levels)
-    train = [*rest, *left_out]
-    first = _fit_and_score(data, parts, train, test, seed)
-    found = {name: np.array(values) for name, values in with_ensemble(first, together).items()}
+    ensemble, train = fit_ensemble(levels), [*rest, *left_out]
+    scores = with_ensemble(_fit_and_score(data, parts, train, test, seed), ensemble)
     autoencoder = train_pixel_autoencoder(data, train, derive_seed(seed, "pixels"), Stage(lambda _: None))
-    found["pixels"] = np.array([error.mean for error in reconstruction_errors(autoencoder, data, test)])
-    return found
+    scores["pixels"] = [error.mean for error in reconstruction_errors(autoencoder, data, test)]
+    return {name: np.array(values) for name, values in scores.items()}
 
 
 def _fit_and_score(
@@ -102,8 +97,8 @@ def _fit_and_score(
 def auroc_by_type(values: Floats, kinds: NDArray[np.str_]) -> dict[str, float]:
     """Return the AUROC of all defects and of each type against the good parts."""
     good = kinds == ""
-    found = {"all types": auroc_value(values, (~good).astype(np.int64))}
+    areas = {"all types": auroc_value(values, (~good).astype(np.int64))}
     for kind in sorted(set(kinds[~good].tolist())):
         chosen = good | (kinds == kind)
-        found[kind] = auroc_value(values[chosen], (kinds[chosen] == kind).astype(np.int64))
-    return found
+        areas[kind] = auroc_value(values[chosen], (kinds[chosen] == kind).astype(np.int64))
+    return areas

@@ -20,7 +20,7 @@ from mltasks.vision.networks.input_size import resolve_input_size
 from mltasks.vision.training.feature_bank import TrainingData, build_feature_bank
 from mltasks.vision.training.fit import build_trunk, check_config
 from mltasks.vision.training.folds import TrainingContext
-from mltasks.vision.types import DEFECT, GOOD, GOOD_FOLDERS, IMAGE_SUFFIXES, Sample, TrainConfig
+from mltasks.vision.types import DEFECT, GOOD, GOOD_FOLDERS, IMAGE_SUFFIXES, Sample
 
 SKIPPED_FOLDERS = frozenset({"raw"})
 
@@ -63,7 +63,7 @@ def read_folder(directory: Path, *, grouped: bool) -> list[Sample]:
     ``good``, ``ok`` and ``pass`` hold good parts; any other folder name is a defect type. ``grouped`` puts
     near-duplicates into one group. Raises NoPartsError unless both classes are there.
     """
-    found = []
+    samples = []
     for path in sorted(directory.glob("*/*")):
         folder = path.parent.name
         if path.suffix.lower() not in IMAGE_SUFFIXES or folder in SKIPPED_FOLDERS:
@@ -71,16 +71,11 @@ def read_folder(directory: Path, *, grouped: bool) -> list[Sample]:
         sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
         good = folder.lower() in GOOD_FOLDERS
         sample = Sample(f"{folder}/{path.name}", sha256, path, GOOD if good else DEFECT, file_group(sha256))
-        found.append(replace(sample, defect_type="" if good else folder))
-    if len({sample.target for sample in found}) < 2:
-        raise NoPartsError(f"{directory} needs images in folders by kind: good, and at least one kind of defect.")
-    found.sort(key=lambda sample: (sample.sha256, sample.name))
-    return group_samples(found, [False] * len(found)) if grouped else found
-
-
-def baseline_recipe(config: TrainConfig) -> TrainConfig:
-    """Return the original recipe: part squashed to a square, average pooling, pixel autoencoder."""
-    return replace(config, height=224, width=224, keep_shape=False, head="pooled", companion="", detectors=())
+        samples.append(replace(sample, defect_type="" if good else folder))
+    if len({sample.target for sample in samples}) < 2:
+        raise NoPartsError(f"{directory} needs images in folders by class: good, and at least one kind of defect.")
+    samples.sort(key=lambda sample: (sample.sha256, sample.name))
+    return group_samples(samples, [False] * len(samples)) if grouped else samples
 
 
 def prepare_parts(samples: Sequence[Sample], augmented: Collection[int], bench: Bench) -> PreparedParts:
@@ -94,6 +89,6 @@ def prepare_parts(samples: Sequence[Sample], augmented: Collection[int], bench: 
     network, weights = load_backbone(config.backbone, config.backbone_weights)
     trunk = build_trunk(network, config)
     bank = build_feature_bank(samples, augmented, trunk, config, bench.compute, bench.stage)
-    material = TrainingData(bank, np.array([sample.target for sample in samples]), config, bench.compute)
+    data = TrainingData(bank, np.array([sample.target for sample in samples]), config, bench.compute)
     layer4: nn.Module = network.get_submodule("layer4")
-    return PreparedParts(list(samples), TrainingContext(samples, material, trunk, layer4), weights)
+    return PreparedParts(list(samples), TrainingContext(samples, data, trunk, layer4), weights)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from mltasks.vision.networks.compute import Compute
@@ -31,10 +31,25 @@ class Bench:
         """Return the bench of a substage of the run, with another recipe if ``config`` is given."""
         return replace(self, stage=self.stage.substage(start, end, name), config=config or self.config)
 
-    def recipes(self, configs: Mapping[str, TrainConfig]) -> Iterator[tuple[str, Bench]]:
-        """Yield each recipe's name and its bench: stages of equal length, the recipe's settings."""
-        for number, (title, config) in enumerate(configs.items()):
-            yield title, self.for_substage(number / len(configs), (number + 1) / len(configs), title, config)
+    def substages(self, names: Sequence[str]) -> Iterator[Bench]:
+        """Yield the benches of named substages of equal length."""
+        for number, name in enumerate(names):
+            yield self.for_substage(number / len(names), (number + 1) / len(names), name)
+
+    def recipes(self) -> Iterator[tuple[str, Bench]]:
+        """Yield name and bench of our recipe and of the baseline recipe: stages of equal length."""
+        recipes = {"Second Look": self.config, "baseline recipe": baseline_recipe(self.config)}
+        for (name, config), bench in zip(recipes.items(), self.substages(list(recipes)), strict=True):
+            yield name, replace(bench, config=config)
+
+    def report_stage(self, figures: Mapping[str, float]) -> None:
+        """Report a finished row under the name of this stage."""
+        self.report_row(self.stage.name, figures)
+
+
+def baseline_recipe(config: TrainConfig) -> TrainConfig:
+    """Return the original recipe: part squashed to a square, average pooling, pixel autoencoder."""
+    return replace(config, height=224, width=224, keep_shape=False, head="pooled", companion="", detectors=())
 
 
 def format_row(title: str, figures: Mapping[str, float]) -> str:

@@ -57,13 +57,13 @@ def run_protocol(options: ProtocolOptions, progress: ProgressCallback, report_ro
     name.
     """
     curve = options.name == "learning-curve"
-    asking, rest = LabelingPlan.from_settings(options.settings) if curve else (LabelingPlan(), options.settings)
+    plan, rest = LabelingPlan.from_settings(options.settings) if curve else (LabelingPlan(), options.settings)
     config = TrainConfig.from_json(rest)
     count = REPEATS[options.name] if options.repeats is None else options.repeats
     if count < 1:
-        raise ValueError(f"A protocol is repeated 1 time or more, not {count}.")
+        raise ValueError(f"Use 1 or more repeats, not {count}.")
     with reproducible(config.threads) as compute:
-        return _measure(options, asking, Bench(config, compute, count, Stage(progress), report_row))
+        return _measure(options, plan, Bench(config, compute, count, Stage(progress), report_row))
 
 
 def _measure(options: ProtocolOptions, plan: LabelingPlan, bench: Bench) -> Table:

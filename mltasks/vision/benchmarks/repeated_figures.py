@@ -31,11 +31,11 @@ class RunMean:
 
         Runs on the same parts differ only by their splits, so the interval covers only the variation between splits.
         """
-        found = np.asarray(values, np.float64)
-        mean, runs = float(found.mean()), len(found)
+        array = np.asarray(values, np.float64)
+        mean, runs = float(array.mean()), len(array)
         half = 0.0
         if runs > 1:
-            half = float(student.ppf((1 + CONFIDENCE) / 2, runs - 1) * found.std(ddof=1) / runs**0.5)
+            half = float(student.ppf((1 + CONFIDENCE) / 2, runs - 1) * array.std(ddof=1) / runs**0.5)
         return cls(mean, mean - half, mean + half, runs)
 
     def __str__(self) -> str:
@@ -58,8 +58,8 @@ class Proportion:
     @classmethod
     def from_hits(cls, hits: Sequence[bool], parts: Sequence[str]) -> Self:
         """Compute the share from one truth value and one part per image."""
-        found = proportion(hits, parts)
-        return cls(found.value, found.low, found.high, sum(hits), found.n, found.parts)
+        share = proportion(hits, parts)
+        return cls(share.value, share.low, share.high, sum(hits), share.n, share.parts)
 
     def __str__(self) -> str:
         if self.mean is None:
@@ -89,7 +89,7 @@ class Table:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON types."""
-        rows = {row.title: {name: asdict(one) for name, one in row.figures.items()} for row in self.rows}
+        rows = {row.title: {name: asdict(figure) for name, figure in row.figures.items()} for row in self.rows}
         return {"protocol": self.protocol, "rows": rows}
 
     def __str__(self) -> str:

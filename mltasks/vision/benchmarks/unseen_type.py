@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from mltasks.vision.benchmarks.active_learning.one_round import FoldScores, review_score, train_and_score
-from mltasks.vision.benchmarks.part_folder import NoPartsError, PreparedParts, baseline_recipe, prepare_parts
+from mltasks.vision.benchmarks.part_folder import NoPartsError, PreparedParts, prepare_parts
 from mltasks.vision.benchmarks.protocol import Bench
 from mltasks.vision.benchmarks.repeated_figures import Row, Table, auroc_value, average_precision_value
 from mltasks.vision.data.splits import split_in_two
@@ -18,7 +18,8 @@ from mltasks.vision.training.progress import Stage
 from mltasks.vision.types import DEFECT, GOOD, Sample
 
 SHARES = {"learn": 0.8, "test": 0.2}
-VIEWS = 0
+FEATURES_SHARE = 0.4
+ALL_TYPES = "all types known"
 
 
 def leave_one_type_out(samples: Sequence[Sample], bench: Bench) -> Table:
@@ -28,40 +29,39 @@ def leave_one_type_out(samples: Sequence[Sample], bench: Bench) -> Table:
     together. Near-duplicates stay together.
     """
     if len(kinds := {sample.defect_type for sample in samples if sample.target == DEFECT}) < 2:
-        raise NoPartsError(f"To leave one type of defect out there must be two or more, not only {', '.join(kinds)}.")
-    ours = replace(bench.config, views=VIEWS)
-    recipes = {"Second Look": ours, "the seed's recipe": baseline_recipe(ours)}
+        raise NoPartsError(
+            f"To leave out a defect type, the folder needs two or more types, not only {', '.join(kinds)}."
+        )
+    seeds = [f"seed {number}" for number in range(1, bench.repeats + 1)]
     rows: list[Row] = []
-    for title, part in bench.recipes(recipes):
-        parts = prepare_parts(samples, range(len(samples)), part.for_substage(0, 0.4, "looking at the parts"))
-        runs = [_run(parts, seed, part.for_substage(0.4, 1)) for seed in range(bench.repeats)]
+    for title, recipe in replace(bench, config=replace(bench.config, views=0)).recipes():
+        parts = prepare_parts(
+            samples, range(len(samples)), recipe.for_substage(0, FEATURES_SHARE, "computing features")
+        )
+        stages = recipe.for_substage(FEATURES_SHARE, 1).substages(seeds)
+        runs = [_run(parts, seed, stage) for seed, stage in enumerate(stages)]
         rows += [Row.from_runs(f"{title}: {name}", [run[name] for run in runs]) for name in runs[0]]
-    words = (
+    protocol = (
         f"{len(samples)} images in {len({sample.group for sample in samples})} groups of near-duplicates kept "
-        f"together, 80 % to learn from (a fifth of them to weigh, calibrate and set thresholds), {bench.repeats} seeds."
+        f"together; 80 % for training, a fifth of them to fit weights, calibration and thresholds; "
+        f"{bench.repeats} seeds."
     )
-    return Table(words, rows)
+    return Table(protocol, rows)
 
 
 def _run(parts: PreparedParts, seed: int, bench: Bench) -> dict[str, Mapping[str, float]]:
     everything = range(len(parts.samples))
     learn, test = split_in_two(parts.samples, everything, SHARES, derive_seed(seed, "test"))
     kinds = sorted(set(parts.kinds.tolist()) - {""})
-    found: dict[str, Mapping[str, float]] = {}
+    known, *stages = bench.substages([ALL_TYPES, *kinds])
+    metrics = all_types_metrics(train_and_score(parts, learn, test, seed, known.stage), parts.targets[test])
+    known.report_stage(metrics)
     left_out: dict[str, float] = {}
-    for number, kind in enumerate(["", *kinds]):
-        at, step = (seed + number / (len(kinds) + 1)) / bench.repeats, 1 / bench.repeats / (len(kinds) + 1)
-        part = bench.for_substage(at, at + step, f"seed {seed + 1}, {kind or 'all types known'}")
-        if not kind:
-            figures = all_types_metrics(train_and_score(parts, learn, test, seed, part.stage), parts.targets[test])
-            found["all types known"] = figures
-        else:
-            left_out[kind] = _unseen_type_auroc(parts, learn, test, kind, seed, part.stage)
-            figures = {"AUROC of the type never seen": left_out[kind]}
-        part.report_row(part.stage.name, figures)
+    for kind, stage in zip(kinds, stages, strict=True):
+        left_out[kind] = _unseen_type_auroc(parts, learn, test, kind, seed, stage.stage)
+        stage.report_stage({"AUROC of the unseen type": left_out[kind]})
     mean = float(np.mean(list(left_out.values())))
-    found["one type never seen (AUROC)"] = {"mean over types": mean, **left_out}
-    return found
+    return {ALL_TYPES: metrics, "one unseen type (AUROC)": {"mean over types": mean, **left_out}}
 
 
 def _unseen_type_auroc(
@@ -69,11 +69,13 @@ def _unseen_type_auroc(
 ) -> float:
     """Return the AUROC of all images of the unseen type against the test side's good parts."""
     labeled = [index for index in learn if parts.kinds[index] != kind]
-    seen = {parts.groups[index] for index in labeled}
-    asked = [index for index in test if parts.targets[index] == GOOD]
-    asked += [index for index, name in enumerate(parts.kinds) if name == kind and parts.groups[index] not in seen]
-    targets = parts.targets[asked]
-    return auroc_value(review_score(train_and_score(parts, labeled, asked, seed, stage), targets == GOOD), targets)
+    trained_groups = {parts.groups[index] for index in labeled}
+    tested = [index for index in test if parts.targets[index] == GOOD]
+    tested += [
+        index for index, name in enumerate(parts.kinds) if name == kind and parts.groups[index] not in trained_groups
+    ]
+    targets = parts.targets[tested]
+    return auroc_value(review_score(train_and_score(parts, labeled, tested, seed, stage), targets == GOOD), targets)
 
 
 def all_types_metrics(scores: FoldScores, targets: np.ndarray) -> dict[str, float]:

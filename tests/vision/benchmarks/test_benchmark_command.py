@@ -13,8 +13,8 @@ import pytest
 from django.core.management import CommandError
 from PIL import Image
 
-from mltasks.vision.benchmarks import cross_validation, novelty
-from mltasks.vision.benchmarks.part_folder import baseline_recipe
+from mltasks.vision.benchmarks import cross_validation, novelty, protocol
+from mltasks.vision.benchmarks.protocol import baseline_recipe
 from mltasks.vision.calibration.detector_ensemble import ENSEMBLE
 from mltasks.vision.drawing.line import write_image_folder
 from mltasks.vision.types import TrainConfig
@@ -37,9 +37,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_it_measures_few_labels_beside_the_seeds_recipe(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # The seed's recipe at its own 224 pixels and five folds would take two minutes here.
+    # The baseline recipe at its own 224 pixels and five folds would take two minutes here.
     monkeypatch.setattr(
-        cross_validation, "baseline_recipe", lambda config: replace(baseline_recipe(config), height=64, width=64)
+        protocol, "baseline_recipe", lambda config: replace(baseline_recipe(config), height=64, width=64)
     )
     monkeypatch.setattr(cross_validation, "FOLDS", 2)
     drawing = tmp_path / "found.svg"
@@ -48,7 +48,7 @@ def test_it_measures_few_labels_beside_the_seeds_recipe(
 
     assert found["name"] == "phone-cases" and found["seconds"] > 0
     assert "12 images" in found["protocol"] and "1 repeat" in found["protocol"]
-    assert list(found["rows"]) == ["Second Look", "the seed's recipe"]
+    assert list(found["rows"]) == ["Second Look", "baseline recipe"]
     ours, seeds = found["rows"].values()
     assert {name for name in ours if name.endswith(" alone")} == {
         f"AUROC of {name} alone" for name in (ENSEMBLE, *TrainConfig().detectors, "pixels")
@@ -61,7 +61,7 @@ def test_it_measures_few_labels_beside_the_seeds_recipe(
     # The table that a person reads, and the JSON after it
     assert found["protocol"] in printed and "recall at the costs" in printed
     assert json.loads(printed[printed.index("{\n") :]) == found
-    assert "the seed's recipe" in svg_text(drawing)
+    assert "baseline recipe" in svg_text(drawing)
     # Each repeat was said before, as soon as it was measured.
     said = [line.partition("] ")[2] for line in printed[: printed.index(found["protocol"])].splitlines()]
     assert [line.partition(":")[0] for line in said] == [f"{title}, repeat 1 of 1" for title in found["rows"]]
@@ -73,7 +73,7 @@ def test_it_keeps_near_duplicates_together_where_all_types_are_known(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        cross_validation, "baseline_recipe", lambda config: replace(baseline_recipe(config), height=64, width=64)
+        protocol, "baseline_recipe", lambda config: replace(baseline_recipe(config), height=64, width=64)
     )
     monkeypatch.setattr(cross_validation, "FOLDS", 2)
     twice = tmp_path / "parts"
@@ -85,7 +85,7 @@ def test_it_keeps_near_duplicates_together_where_all_types_are_known(
     found = benchmark_json("all-types-known", twice, detectors=["memory"])
 
     assert "24 images in 12 groups that stay together" in found["protocol"]
-    assert list(found["rows"]) == ["Second Look", "the seed's recipe"]
+    assert list(found["rows"]) == ["Second Look", "baseline recipe"]
     for figures in found["rows"].values():
         assert_is_share(figures["average precision"])
 
@@ -195,7 +195,7 @@ def test_it_refuses_too_few_parts(tmp_path: Path, folder: Path) -> None:
         ('--set=detectors=["nose"]', "detectors are some of"),
         ("--set=detectors=memory", "detectors are some of"),
         ("--set=dense_epochs=0", "use 1 or more"),
-        ("--repeats=0", "1 time or more"),
+        ("--repeats=0", "1 or more repeats"),
     ],
 )
 def test_it_refuses_settings_that_cannot_work(folder: Path, argument: str, words: str) -> None:

@@ -11,12 +11,12 @@ from tests.vision.sample_images import svg_text
 
 def test_two_recipes_stand_side_by_side(tmp_path: Path) -> None:
     ours = Row.from_runs("Second Look", [{"AUROC": 0.95, "alone": 0.9}, {"AUROC": 0.97, "alone": 0.8}])
-    theirs = Row.from_runs("the seed's recipe", [{"AUROC": 0.8}, {"AUROC": 0.7}])
+    theirs = Row.from_runs("baseline recipe", [{"AUROC": 0.8}, {"AUROC": 0.7}])
 
     write_table_chart(tmp_path / "a.svg", "Phone cases", Table("", [ours, theirs]))
 
     shown = svg_text(tmp_path / "a.svg")
-    assert all(text in shown for text in ("Phone cases", "Second Look", "the seed's recipe", "alone"))
+    assert all(text in shown for text in ("Phone cases", "Second Look", "baseline recipe", "alone"))
     assert shown.count("AUROC") == 1
 
 

@@ -135,8 +135,8 @@ def test_asking_is_taken_out_of_the_settings() -> None:
     ("settings", "words"),
     [
         ({"strategies": ["luck"]}, "Unknown strategies: luck"),
-        ({"nights": 0}, "are 1 or more each"),
-        ({"start_good": 400}, "too few of a kind to start with 400 good"),
+        ({"nights": 0}, "Use 1 or more for"),
+        ({"start_good": 400}, "too few of a class to start with 400 good"),
         ({"night": 3}, "Unknown training settings: night"),
     ],
 )

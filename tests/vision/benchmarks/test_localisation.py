@@ -176,12 +176,12 @@ def test_only_what_is_detected_counts_and_each_part_once() -> None:
     wary = {row.title: row.figures for row in cost_rows(found, Costs(fn=5, fp=1))}
 
     assert [strict["detected at 1 : 1"][kind].mean for kind in ("all types", "crack", "hole")] == [1 / 3, 1 / 2, 0]
-    assert list(strict["evidence map points at it, 1 : 1"]) == ["all types", "crack"]
-    assert strict["evidence map points at it, 1 : 1"]["all types"].mean == 1
-    assert wary["evidence map points at it, 5 : 1"]["all types"].mean == 1 / 2
-    assert wary["anomaly map points at it, 5 : 1"]["crack"].mean == 1
+    assert list(strict["evidence map hits, 1 : 1"]) == ["all types", "crack"]
+    assert strict["evidence map hits, 1 : 1"]["all types"].mean == 1
+    assert wary["evidence map hits, 5 : 1"]["all types"].mean == 1 / 2
+    assert wary["anomaly map hits, 5 : 1"]["crack"].mean == 1
     # Wilson's interval of one in two
-    share = wary["evidence map points at it, 5 : 1"]["all types"]
+    share = wary["evidence map hits, 5 : 1"]["all types"]
     assert (share.low, share.high) == pytest.approx((0.0945, 0.9055), abs=1e-3)
     assert str(share) == "0.500 (0.095 to 0.905), 1 of 2"
 
@@ -227,14 +227,14 @@ def test_it_tests_defects_by_versions_that_never_saw_their_parts(
     assert list(found["rows"]) == [
         title
         for costs in ("5 : 1", "1 : 1")
-        for title in (f"detected at {costs}", *(f"{name} map points at it, {costs}" for name in MAPS))
+        for title in (f"detected at {costs}", *(f"{name} map hits, {costs}" for name in MAPS))
     ]
     for costs in ("5 : 1", "1 : 1"):
         detected = found["rows"][f"detected at {costs}"]
         assert detected["all types"]["images"] == len(set(tested) - {"excess/excess-0005.jpg"})
         assert detected["all types"]["hits"] == detected["excess"]["hits"] + detected["scratch"]["hits"]
         for name in MAPS:
-            share = found["rows"][f"{name} map points at it, {costs}"]["all types"]
+            share = found["rows"][f"{name} map hits, {costs}"]["all types"]
             assert share["images"] == detected["all types"]["hits"]
             assert share["mean"] is None or share["low"] <= share["mean"] <= share["high"]
 
@@ -245,12 +245,12 @@ def test_it_refuses_masks_that_do_not_belong(drawn_folders: tuple[Path, Path], p
         run_benchmark("localisation", made)
     with pytest.raises(CommandError, match=r"(excess|scratch)-\d+\.jpg needs a mask"):
         run_benchmark("localisation", made, "--masks", str(tmp_path))
-    with pytest.raises(CommandError, match="takes 3 folds or more"):
+    with pytest.raises(CommandError, match="use 3 folds or more"):
         run_benchmark("localisation", made, "--masks", str(tmp_path), folds=2)
     with pytest.raises(MaskError, match=r"scratch/1\.png has another size, 150 × 200"):
         hits(part, quiet_map(), quiet_map(), np.ones((200, 150), bool))
     (tmp_path / "torn.png").write_bytes(b"no mask")
-    with pytest.raises(MaskError, match=r"torn\.png is no mask"):
+    with pytest.raises(MaskError, match=r"torn\.png cannot be read as a mask"):
         read_mask(tmp_path / "torn.png")
 
 

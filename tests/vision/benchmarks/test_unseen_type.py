@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from django.core.management import CommandError
 
-from mltasks.vision.benchmarks import unseen_type
+from mltasks.vision.benchmarks import protocol, unseen_type
 from mltasks.vision.benchmarks.active_learning.one_round import FoldScores, review_score
-from mltasks.vision.benchmarks.part_folder import baseline_recipe
+from mltasks.vision.benchmarks.protocol import baseline_recipe
 from mltasks.vision.benchmarks.repeated_figures import auroc_value
 from mltasks.vision.drawing.line import write_image_folder
 from mltasks.vision.types import DEFECT, GOOD
@@ -39,7 +39,7 @@ def test_the_type_left_out_teaches_nothing(folder: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(unseen_type, "train_and_score", noted)
     # At its own 224 pixels it would take a minute here.
     monkeypatch.setattr(
-        unseen_type, "baseline_recipe", lambda config: replace(baseline_recipe(config), height=64, width=64)
+        protocol, "baseline_recipe", lambda config: replace(baseline_recipe(config), height=64, width=64)
     )
     found = benchmark_json("leave-one-type-out", folder, detectors=["memory"])
 
@@ -59,13 +59,13 @@ def check_rows(result: dict[str, Any]) -> None:
     assert "22 images" in result["protocol"] and "1 seeds" in result["protocol"]
     assert list(result["rows"]) == [
         f"{title}: {name}"
-        for title in ("Second Look", "the seed's recipe")
-        for name in ("all types known", "one type never seen (AUROC)")
+        for title in ("Second Look", "baseline recipe")
+        for name in ("all types known", "one unseen type (AUROC)")
     ]
     for title, figures in result["rows"].items():
         for figure in figures.values():
             assert_is_share(figure)
-        if "never seen" in title:
+        if "unseen" in title:
             assert list(figures) == ["mean over types", "excess", "scratch"]
             each = [figures[name]["mean"] for name in ("excess", "scratch")]
             assert figures["mean over types"]["mean"] == pytest.approx(np.mean(each))
@@ -75,7 +75,7 @@ def test_what_is_unlike_any_label_raises_doubt_as_much_as_what_looks_defective()
     good = np.array([True] * 4 + [False] * 2)
     logits = np.array([-3.0, -2.5, -2.0, -1.5, -2.0, 4.0])
     strange = np.array([0.6, 0.7, 0.8, 0.7, 5.0, 0.7])
-    found = FoldScores(logits, logits, strange, fold=None, operating_point=None)  # type: ignore[arg-type]
+    found = FoldScores(logits, logits, strange)
 
     assert auroc_value(review_score(found, good), (~good).astype(np.int64)) == 1.0
     # The classifier alone takes the strange part for a good one.
@@ -85,5 +85,5 @@ def test_what_is_unlike_any_label_raises_doubt_as_much_as_what_looks_defective()
 def test_it_refuses_a_folder_with_one_type_of_defect(tmp_path: Path) -> None:
     write_image_folder(tmp_path, small_parts(4, good=5, scratch=5, excess=0))
 
-    with pytest.raises(CommandError, match="two or more, not only scratch"):
+    with pytest.raises(CommandError, match="two or more types, not only scratch"):
         run_benchmark("leave-one-type-out", tmp_path)

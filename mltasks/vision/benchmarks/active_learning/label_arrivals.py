@@ -32,12 +32,12 @@ class LabelingPlan:
         """
         names = {item.name for item in fields(cls)}
         own = {name: value for name, value in settings.items() if name in names}
-        found = cls(**{**own, "strategies": tuple(own.get("strategies", cls().strategies))})
-        if unknown := [name for name in found.strategies if name not in STRATEGIES]:
-            raise ValueError(f"Unknown strategies: {', '.join(unknown)}. Known: {', '.join(STRATEGIES)}.")
-        if min(found.start_good, found.start_defective, found.a_night, found.nights) < 1 or not found.strategies:
-            raise ValueError("Labels to start with, labels a night, nights and strategies are 1 or more each.")
-        return found, {name: value for name, value in settings.items() if name not in names}
+        plan = cls(**{**own, "strategies": tuple(own.get("strategies", cls().strategies))})
+        if unknown := [name for name in plan.strategies if name not in STRATEGIES]:
+            raise ValueError(f"Unknown strategies: {', '.join(unknown)}. Choose from: {', '.join(STRATEGIES)}.")
+        if min(plan.start_good, plan.start_defective, plan.a_night, plan.nights) < 1 or not plan.strategies:
+            raise ValueError("Use 1 or more for start_good, start_defective, a_night, nights and strategies.")
+        return plan, {name: value for name, value in settings.items() if name not in names}
 
     @property
     def start_labels(self) -> int:
@@ -83,9 +83,13 @@ def compare_strategies(curves: Mapping[str, StrategyCurve]) -> dict[str, float]:
 
     ``reached`` is 1 or 0. At 0, the number of labels is interpolated between the last night and all labels.
     """
-    found = {f"labels by {name}": curve.labels_needed() for name, curve in curves.items()}
-    found |= {f"reached by {name}": float(curve.goal_reached) for name, curve in curves.items()}
-    others = [name for name in curves if name != BASELINE and BASELINE in curves]
-    return found | {
-        f"{name} / {BASELINE}": curves[name].labels_needed() / curves[BASELINE].labels_needed() for name in others
+    needed = {name: curve.labels_needed() for name, curve in curves.items()}
+    return {
+        **{f"labels by {name}": count for name, count in needed.items()},
+        **{f"reached by {name}": float(curve.goal_reached) for name, curve in curves.items()},
+        **{
+            f"{name} / {BASELINE}": needed[name] / needed[BASELINE]
+            for name in curves
+            if name != BASELINE and BASELINE in curves
+        },
     }

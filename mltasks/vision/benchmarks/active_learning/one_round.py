@@ -13,10 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mltasks.vision.benchmarks.part_folder import PreparedParts
-from mltasks.vision.calibration.operating_point import OperatingPoint
 from mltasks.vision.data.splits import split_in_two
 from mltasks.vision.networks.compute import derive_seed
-from mltasks.vision.training.folds import Fold, TrainingContext, train_fold
+from mltasks.vision.training.folds import train_fold
 from mltasks.vision.training.out_of_fold import collect_held_out, operating_point_of, select_held_out
 from mltasks.vision.training.progress import Stage
 
@@ -28,33 +27,27 @@ Floats = NDArray[np.float64]
 class FoldScores:
     """Fused logits, calibrated probabilities and novelty of the test parts, each ``[n]``.
 
-    Novelty is the deciding detector's score over its threshold. The fold and its operating point are kept.
+    Novelty is the deciding detector's score over its threshold.
     """
 
     logits: Floats
     probabilities: Floats
     novelty: Floats
-    fold: Fold
-    operating_point: OperatingPoint
 
 
 def train_and_score(
     parts: PreparedParts, labeled: Sequence[int], test: Sequence[int], seed: int, stage: Stage
 ) -> FoldScores:
     """Train on four fifths of the labeled indices, calibrate on the rest, and score ``test``."""
-    lesson = parts.with_seed(seed).for_label_count(len(labeled))
-    inside, settling = split_in_two(parts.samples, labeled, CALIBRATION_SHARES, derive_seed(seed, "settling"))
-    one = train_fold(lesson, inside, [*settling, *test], derive_seed(seed, "round"), stage)
-    setting = operating_point_of([select_held_out(one, range(len(settling)))], lesson)
-    return score_held_out(lesson, select_held_out(one, range(len(settling), len(one.held_out))), setting)
-
-
-def score_held_out(context: TrainingContext, fold: Fold, operating_point: OperatingPoint) -> FoldScores:
-    """Return a fold's scores of its held-out parts at an operating point."""
-    found = collect_held_out([fold], context)
-    logits = operating_point.fusion.logits(found.scores)
-    novelty = np.asarray(operating_point.novelty(found.scores)[operating_point.detector], np.float64)
-    return FoldScores(logits, operating_point.calibrator.probability(logits), novelty, fold, operating_point)
+    context = parts.with_seed(seed).for_label_count(len(labeled))
+    train, calibration = split_in_two(parts.samples, labeled, CALIBRATION_SHARES, derive_seed(seed, "settling"))
+    fold = train_fold(context, train, [*calibration, *test], derive_seed(seed, "round"), stage)
+    count = len(calibration)
+    operating_point = operating_point_of([select_held_out(fold, range(count))], context)
+    scores = collect_held_out([select_held_out(fold, range(count, len(fold.held_out)))], context).scores
+    logits = operating_point.fusion.logits(scores)
+    novelty = np.asarray(operating_point.novelty(scores)[operating_point.detector], np.float64)
+    return FoldScores(logits, operating_point.calibrator.probability(logits), novelty)
 
 
 def review_score(scores: FoldScores, known_good: NDArray[np.bool_]) -> Floats:
@@ -63,5 +56,5 @@ def review_score(scores: FoldScores, known_good: NDArray[np.bool_]) -> Floats:
     Both are standardized by mean and deviation of the good parts (``known_good``).
     """
     columns = (scores.logits, np.log(np.maximum(scores.novelty, 1e-9)))
-    standard = [(one - one[known_good].mean()) / max(float(one[known_good].std()), 1e-9) for one in columns]
+    standard = [(column - column[known_good].mean()) / max(float(column[known_good].std()), 1e-9) for column in columns]
     return np.asarray(np.maximum(*standard), np.float64)

@@ -21,9 +21,8 @@ Embeddings = NDArray[np.float32]
 DEFAULT_STRATEGY = "expected_cost"
 MIN_DISTANCE = 1e-3  # cosine distance below which two images are near-duplicates
 NOVELTY_PERIOD = 4  # one pick in four goes to the most novel part, while there are novel parts
-AGE_DOUBLING_S = 86_400.0  # utility doubles after one day of waiting, triples after two days
 _PROBABILITY_MARGIN = 1e-6  # clip of probabilities before the logit
-_MIN_UTILITY = 1e-3  # lower bound of the utility, so that age can raise it
+_MIN_UTILITY = 1e-3  # lower bound of the utility, so that the distance still counts
 _ROWS = 4096  # rows of a distance matrix in memory at once
 
 
@@ -32,25 +31,22 @@ class UnlabeledPool:
     """Waiting parts, and the embeddings of labeled parts.
 
     ``probabilities`` [n] calibrated in [0, 1]; ``novelty`` [n] the highest anomaly score over its threshold, >= 0,
-    novel above 1; ``embeddings`` [n, d] and ``labeled_embeddings`` [m, d] float32 with rows of length 1; ``age_s``
-    [n] seconds of waiting. Raises ValueError for NaN, wrong shapes and values out of range.
+    novel above 1; ``embeddings`` [n, d] and ``labeled_embeddings`` [m, d] float32 with rows of length 1. Raises
+    ValueError for NaN, wrong shapes and values out of range.
     """
 
     probabilities: Floats
     novelty: Floats
     embeddings: Embeddings
     labeled_embeddings: Embeddings
-    age_s: Floats | None = None
 
     def __post_init__(self) -> None:
         _check_values("probabilities", self.probabilities, len(self), 1.0)
         _check_values("novelty", self.novelty, len(self))
-        if self.age_s is not None:
-            _check_values("age_s", self.age_s, len(self))
         _check_directions("embeddings", self.embeddings)
         _check_directions("labeled_embeddings", self.labeled_embeddings)
         if len(self.embeddings) != len(self):
-            raise ValueError(f"There are {len(self)} probabilities and {len(self.embeddings)} embeddings.")
+            raise ValueError(f"There are {len(self)} probabilities and {len(self.embeddings)} embeddings; use as many.")
         if len(self.labeled_embeddings) and self.embeddings.shape[1] != self.labeled_embeddings.shape[1]:
             raise ValueError("Waiting and labeled embeddings differ in size.")
 
@@ -66,26 +62,17 @@ class _Utility:
     spread: bool = False
 
 
-def select_parts(
-    strategy: str,
-    pool: UnlabeledPool,
-    count: int,
-    *,
-    costs: DecisionCosts,
-    seed: int,
-    min_distance: float = MIN_DISTANCE,
-) -> list[int]:
+def select_parts(strategy: str, pool: UnlabeledPool, count: int, *, costs: DecisionCosts, seed: int) -> list[int]:
     """Return up to ``count`` indices of the pool, the most useful first.
 
     Fewer indices are returned when only near-duplicates are left. Strategies: ``uncertainty``, ``novelty``,
-    ``diversity``, ``expected_cost`` and ``random``. ``min_distance`` is the minimal cosine distance between two picks
-    of one run. Raises ValueError for an unknown strategy or a negative count.
+    ``diversity``, ``expected_cost`` and ``random``. Raises ValueError for an unknown strategy or a negative count.
     """
     if strategy not in STRATEGIES:
-        raise ValueError(f"Unknown strategy {strategy!r}. Known: {', '.join(STRATEGIES)}.")
+        raise ValueError(f"Unknown strategy {strategy!r}. Choose from: {', '.join(STRATEGIES)}.")
     if count < 0:
-        raise ValueError("The number of parts to pick is at least 0.")
-    return _greedy_selection(pool, STRATEGIES[strategy](pool, costs, seed), count, min_distance)
+        raise ValueError("The number of parts to pick must be at least 0.")
+    return _greedy_selection(pool, STRATEGIES[strategy](pool, costs, seed), count)
 
 
 def _uncertainty(pool: UnlabeledPool, costs: DecisionCosts, seed: int) -> _Utility:
@@ -140,21 +127,22 @@ STRATEGIES: Mapping[str, Callable[[UnlabeledPool, DecisionCosts, int], _Utility]
 }
 
 
-def _greedy_selection(pool: UnlabeledPool, plan: _Utility, count: int, min_distance: float) -> list[int]:
-    aged = 1.0 + (pool.age_s / AGE_DOUBLING_S if pool.age_s is not None else np.zeros(len(pool)))
-    merits = [np.maximum(merit, _MIN_UTILITY) * aged for merit in plan.utilities]
-    known = _distance_to(pool.embeddings, pool.labeled_embeddings) if plan.spread else np.ones(len(pool), np.float32)
+def _greedy_selection(pool: UnlabeledPool, plan: _Utility, count: int) -> list[int]:
+    utilities = [np.maximum(utility, _MIN_UTILITY) for utility in plan.utilities]
+    distances = (
+        _distance_to(pool.embeddings, pool.labeled_embeddings) if plan.spread else np.ones(len(pool), np.float32)
+    )
     free = np.ones(len(pool), bool)
     picked: list[int] = []
     while len(picked) < count and free.any():
-        worth = np.where(free, merits[len(picked) % len(merits)] * known, -1.0)
-        best = int(worth.argmax())  # the first of equals
+        scores = np.where(free, utilities[len(picked) % len(utilities)] * distances, -1.0)
+        best = int(scores.argmax())  # the first of equals
         picked.append(best)
         apart = 1.0 - pool.embeddings @ pool.embeddings[best]
-        free &= apart >= min_distance
+        free &= apart >= MIN_DISTANCE
         free[best] = False
         if plan.spread:
-            np.minimum(known, np.maximum(apart, 0.0), out=known)
+            np.minimum(distances, np.maximum(apart, 0.0), out=distances)
     return picked
 
 
@@ -176,7 +164,7 @@ def _check_values(name: str, values: Floats, count: int, highest: float = np.inf
     if values.shape != (count,):
         raise ValueError(f"{name} has the shape {values.shape}, not ({count},).")
     if not np.isfinite(values).all() or (values < 0).any() or (values > highest).any():
-        raise ValueError(f"{name} holds a value that is no number from 0 to {highest:g}.")
+        raise ValueError(f"Each value of {name} must be a number from 0 to {highest:g}.")
 
 
 def _check_directions(name: str, rows: Embeddings) -> None:
@@ -184,4 +172,4 @@ def _check_directions(name: str, rows: Embeddings) -> None:
         raise ValueError(f"{name} has {rows.ndim} axes, not 2.")
     lengths = np.einsum("nd,nd->n", rows, rows)
     if not np.isfinite(lengths).all() or (np.abs(lengths - 1.0) > 1e-2).any():
-        raise ValueError(f"{name} holds a row whose length is not 1.")
+        raise ValueError(f"Each row of {name} must have length 1.")

@@ -37,7 +37,7 @@ from mltasks.vision.networks.compute import derive_seed
 from mltasks.vision.types import DEFECT, GOOD, Sample
 
 SHARES = {"stream": 0.7, "locked": 0.3}
-VIEWS, PIXEL_EPOCHS = 0, 3
+PIXEL_EPOCHS = 3
 FEATURES_SHARE = 0.2
 Metrics = dict[str, float]
 
@@ -60,16 +60,13 @@ class StrategySeason:
 
     def unlabeled(self, labeled: Sequence[int]) -> list[int]:
         """Return the unlabeled indices of the stream."""
-        known = set(labeled)
-        return [index for index in self.stream if index not in known]
+        labels = set(labeled)
+        return [index for index in self.stream if index not in labels]
 
     def train_and_measure(self, labeled: Sequence[int], pool: Sequence[int], bench: Bench) -> tuple[FoldScores, float]:
-        """Train on the labels; return scores of holdout and pool, and average precision.
-
-        Average precision is measured on the holdout.
-        """
-        found = train_and_score(self.parts, labeled, [*self.holdout, *pool], self.seed, bench.stage)
-        return found, average_precision_value(found.logits[: len(self.holdout)], self.parts.targets[self.holdout])
+        """Train on the labels; return scores of holdout and pool, and average precision of the holdout."""
+        scores = train_and_score(self.parts, labeled, [*self.holdout, *pool], self.seed, bench.stage)
+        return scores, average_precision_value(scores.logits[: len(self.holdout)], self.parts.targets[self.holdout])
 
 
 def measure_strategies(samples: Sequence[Sample], plan: LabelingPlan, bench: Bench) -> Table:
@@ -77,44 +74,41 @@ def measure_strategies(samples: Sequence[Sample], plan: LabelingPlan, bench: Ben
 
     ``repeats`` are seeds.
     """
-    recipe = replace(bench.config, views=VIEWS, autoencoder_epochs=min(bench.config.autoencoder_epochs, PIXEL_EPOCHS))
+    recipe = replace(bench.config, views=0, autoencoder_epochs=min(bench.config.autoencoder_epochs, PIXEL_EPOCHS))
     parts = prepare_parts(
-        samples, range(len(samples)), bench.for_substage(0, FEATURES_SHARE, "looking at the parts", recipe)
+        samples, range(len(samples)), bench.for_substage(0, FEATURES_SHARE, "computing features", recipe)
     )
     runs: dict[str, list[Metrics]] = {}
-    for seed in range(bench.repeats):
-        at, step = FEATURES_SHARE + (1 - FEATURES_SHARE) * seed / bench.repeats, (1 - FEATURES_SHARE) / bench.repeats
-        for name, figures in _run(
-            StrategySeason.from_parts(parts, plan, seed), bench.for_substage(at, at + step, f"seed {seed + 1}")
-        ):
+    stages = bench.for_substage(FEATURES_SHARE, 1).substages([f"seed {number + 1}" for number in range(bench.repeats)])
+    for seed, stage in enumerate(stages):
+        for name, figures in _run(StrategySeason.from_parts(parts, plan, seed), stage):
             runs.setdefault(name, []).append(figures)
     size = parts.context.data.config
-    words = (
-        f"{len(samples)} images in {len(set(parts.groups))} groups at {size.height} × {size.width}, 30 % locked for "
-        f"measuring; {plan.start_good} good and {plan.start_defective} defective labels to start with, "
-        f"{plan.a_night} more a night; average precision, {bench.repeats} seeds. `reached` is the share of seeds "
-        "whose nights came to the goal; where none did, labels are read off the line to all labels."
+    protocol = (
+        f"{len(samples)} images in {len(set(parts.groups))} groups at {size.height} × {size.width}, 30 % of them a "
+        f"locked holdout; {plan.start_good} good and {plan.start_defective} defective labels at the start, "
+        f"{plan.a_night} more per night; average precision, {bench.repeats} seeds. `reached` is the share of seeds "
+        "whose nights reached the goal. Where no night did, the labels are interpolated up to all labels."
     )
-    return Table(words, [Row.from_runs(name, found) for name, found in runs.items()])
+    return Table(protocol, [Row.from_runs(name, figures) for name, figures in runs.items()])
 
 
 def _run(season: StrategySeason, bench: Bench) -> list[tuple[str, Metrics]]:
-    share = 1 / (len(season.plan.strategies) + 1)
-    part = bench.for_substage(0, share, "all labels")
-    _, best = season.train_and_measure(season.stream, (), part)
+    strategies = season.plan.strategies
+    whole, *stages = bench.substages(["all labels", *strategies])
+    _, best = season.train_and_measure(season.stream, (), whole)
     rows = [("all labels", {"average precision": best, "labels": float(len(season.stream))})]
-    part.report_row(part.stage.name, rows[0][1])
-    start = draw_start_labels(season)
+    whole.report_stage(rows[0][1])
+    start, share = draw_start_labels(season), 1 / (1 + len(strategies))
     first = season.train_and_measure(start, season.unlabeled(start), bench.for_substage(share, share, "first labels"))
     curves: dict[str, StrategyCurve] = {}
-    for number, name in enumerate(season.plan.strategies, start=1):
-        part = bench.for_substage(number * share, (number + 1) * share, name)
-        labels, precisions = _run_nights(season, name, start, first, part)
+    for name, stage in zip(strategies, stages, strict=True):
+        labels, precisions = _run_nights(season, name, start, first, stage)
         curves[name] = StrategyCurve(labels, precisions, len(season.stream), best)
         rows.append((name, {season.plan.night_title(night): value for night, value in enumerate(precisions)}))
-    needs = f"labels to reach {GOAL_SHARE:.0%} of all labels' average precision"
-    rows.append((needs, compare_strategies(curves)))
-    bench.report_row(f"{bench.stage.name}, {needs}", rows[-1][1])
+    goal = f"labels to reach {GOAL_SHARE:.0%} of all labels' average precision"
+    rows.append((goal, compare_strategies(curves)))
+    bench.report_row(f"{bench.stage.name}, {goal}", rows[-1][1])
     return rows
 
 
@@ -122,19 +116,20 @@ def _run_nights(
     season: StrategySeason, strategy: str, start: Sequence[int], first: tuple[FoldScores, float], bench: Bench
 ) -> tuple[list[int], list[float]]:
     """Return label counts and average precisions, before the first night and after each night."""
-    labeled, counts, values = list(start), [len(start)], [first[1]]
-    found, nights = first[0], season.plan.nights
-    bench.report_row(f"{bench.stage.name}, {season.plan.night_title(0)}", {"average precision": values[0]})
-    for night in range(1, nights + 1):
+    scores, value = first
+    labeled, counts, values = list(start), [len(start)], [value]
+    nights = season.plan.nights
+    bench.report_row(f"{bench.stage.name}, {season.plan.night_title(0)}", {"average precision": value})
+    stages = bench.substages([season.plan.night_title(night) for night in range(1, nights + 1)])
+    for night, stage in enumerate(stages, start=1):
         pool = season.unlabeled(labeled)
-        labeled += pick_for_night(season, found, labeled, pool, strategy, derive_seed(season.seed, strategy, night))
-        part = bench.for_substage((night - 1) / nights, night / nights, season.plan.night_title(night))
+        labeled += pick_for_night(season, scores, labeled, pool, strategy, derive_seed(season.seed, strategy, night))
         # The last night needs no scores of the pool.
         rest = season.unlabeled(labeled) if night < nights else []
-        found, value = season.train_and_measure(labeled, rest, part)
+        scores, value = season.train_and_measure(labeled, rest, stage)
         counts.append(len(labeled))
         values.append(value)
-        part.report_row(part.stage.name, {"average precision": value, "labels": float(len(labeled))})
+        stage.report_stage({"average precision": value, "labels": float(len(labeled))})
     return counts, values
 
 
@@ -143,15 +138,15 @@ def draw_start_labels(season: StrategySeason) -> list[int]:
 
     Raises NoPartsError when the stream has too few images of a class.
     """
-    targets, asking = season.parts.targets, season.plan
+    targets, plan = season.parts.targets, season.plan
     mixed = np.random.default_rng(derive_seed(season.seed, "start")).permutation(np.asarray(season.stream))
     chosen: list[int] = []
-    for target, count in ((GOOD, asking.start_good), (DEFECT, asking.start_defective)):
+    for target, count in ((GOOD, plan.start_good), (DEFECT, plan.start_defective)):
         chosen += [int(index) for index in mixed if targets[index] == target][:count]
-    if len(chosen) < asking.start_labels:
+    if len(chosen) < plan.start_labels:
         raise NoPartsError(
-            f"The stream of {len(season.stream)} images holds too few of a kind to start with {asking.start_good} good "
-            f"and {asking.start_defective} defective labels."
+            f"The stream has {len(season.stream)} images, too few of a class to start with {plan.start_good} good and "
+            f"{plan.start_defective} defective labels. Lower start_good or start_defective, or add images."
         )
     return chosen
 

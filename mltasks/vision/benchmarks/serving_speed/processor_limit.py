@@ -68,18 +68,18 @@ def measure_limit(graph: Path) -> ProcessorLimit:
     model = openvino.Core().read_model(graph)
     image = np.zeros(tuple(model.inputs[0].shape), np.uint8)
     products = [make(quantized=bits) for bits in (False, True) for make in (_matmul_model, _convolution_model)]
-    runs = [_timed_inference(graph, image), *(_timed_inference(one, given) for one, _, given in products)]
-    took = np.median([[one() for one in runs] for _ in range(WARMUP + REPEATS)][WARMUP:], axis=0)
+    runs = [_timed_inference(graph, image), *(_timed_inference(product, given) for product, _, given in products)]
+    took = np.median([[run() for run in runs] for _ in range(WARMUP + REPEATS)][WARMUP:], axis=0)
     peaks = [amount / seconds for (_, amount, _), seconds in zip(products, took[1:], strict=True)]
     return ProcessorLimit(wide, narrow, max(peaks[:2]), max(peaks[2:]), 1000 * float(took[0]))
 
 
 def count_operations(graph: Path) -> tuple[float, float]:
     """Count billions of operations of convolutions and matrix products, in 32 and in 8 bits."""
-    found = {False: 0.0, True: 0.0}
-    for one in openvino.Core().read_model(graph).get_ordered_ops():
-        found[_is_quantized(one)] += _operations(one)
-    return found[False] / 1e9, found[True] / 1e9
+    counts = {False: 0.0, True: 0.0}
+    for operation in openvino.Core().read_model(graph).get_ordered_ops():
+        counts[_is_quantized(operation)] += _operations(operation)
+    return counts[False] / 1e9, counts[True] / 1e9
 
 
 def _operations(operation: Any) -> float:
@@ -109,9 +109,8 @@ def _matmul_model(*, quantized: bool) -> tuple[openvino.Model, float, Any]:
 def _convolution_model(*, quantized: bool) -> tuple[openvino.Model, float, Any]:
     given = opset.parameter([1, CHANNELS, MAP_SIDE, MAP_SIDE], np.float32)
     x, w = _quantized_inputs(given, _numbers(CHANNELS, CHANNELS, 3, 3), quantized=quantized)
-    found = opset.convolution(x, w, [1, 1], [1, 1], [1, 1], [1, 1])
-    amount = 2 * 9 * CHANNELS**2 * MAP_SIDE**2 / 1e9
-    return openvino.Model([found], [given], "convolution"), amount, _numbers(1, CHANNELS, MAP_SIDE, MAP_SIDE)
+    model = openvino.Model([opset.convolution(x, w, [1, 1], [1, 1], [1, 1], [1, 1])], [given], "convolution")
+    return model, 2 * 9 * CHANNELS**2 * MAP_SIDE**2 / 1e9, _numbers(1, CHANNELS, MAP_SIDE, MAP_SIDE)
 
 
 def _quantized_inputs(inputs: Any, weights: Any, *, quantized: bool) -> tuple[Any, Any]:
