@@ -5,7 +5,14 @@ from __future__ import annotations
 import gc
 from collections.abc import Generator, Iterator
 
+import hypothesis
 import pytest
+
+# A busy machine makes examples slow: their time says nothing about the code.
+hypothesis.settings.register_profile(
+    "busy machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("busy machine")
 
 pytest_plugins = [
     "tests.browser",

@@ -52,7 +52,7 @@ def test_it_refuses_names_that_differ_by_capitals_alone() -> None:
     create_station(product, "line-1")
     with pytest.raises(ValidationError, match="plate exists already"):
         create_product("Plate")
-    with pytest.raises(ValidationError, match="line-1 already"):
+    with pytest.raises(ValidationError, match="line-1 exists already"):
         create_station(product, "LINE-1")
     create_station(create_product("plate-2"), "LINE-1")
 

@@ -102,7 +102,7 @@ def test_no_run_offers_near_duplicates(strategy: str) -> None:
     assert sorted(index // 10 for index in found) == list(range(6))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.sampled_from(sorted(pool_selection.STRATEGIES)), st.integers(0, 30), st.integers(0, 40), st.integers(0, 5))
 def test_picks_are_different_parts_and_the_same_every_time(strategy: str, size: int, count: int, labels: int) -> None:
     pool = make_pool(size, labeled_embeddings=random_embeddings(labels, 2))

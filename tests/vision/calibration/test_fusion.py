@@ -44,7 +44,7 @@ def test_together_they_are_no_worse_than_the_best_on_new_parts() -> None:
     assert ranking_accuracy(fusion.logits(scores), targets) >= ranking_accuracy(np.array(scores["good"]), targets)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     rows=st.lists(st.tuples(numbers, numbers, st.integers(0, 1)), min_size=2, max_size=30).filter(
         lambda rows: len({target for *_, target in rows}) == 2

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mltasks.vision.data.decoding import decode
@@ -45,7 +45,7 @@ def test_the_files_are_whole_to_begin_with(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", FILES)
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150)
 @given(changes=changes, early=st.booleans(), cut=st.floats(0, 1) | st.none())
 def test_changed_bytes_give_pixels_or_a_refusal(
     name: str, changes: list[tuple[float, int]], early: bool, cut: float | None

@@ -62,7 +62,7 @@ def test_defect_types_are_spread_too() -> None:
     assert sorted(rare) == [f"fold-{n}" for n in range(5)]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(groups=st.lists(st.tuples(st.integers(1, 6), st.booleans()), min_size=20, max_size=60), seed=st.integers(0, 99))
 def test_a_part_never_straddles(groups: list[tuple[int, bool]], seed: int) -> None:
     groups = [*groups, *[(1, True)] * 4, *[(1, False)] * 4]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, roc_auc_score
 
@@ -14,7 +14,6 @@ from mltasks.vision.stats.metrics import auroc, auroc_standard_error, average_pr
 ones = st.lists(st.tuples(st.integers(0, 8), st.integers(0, 1), st.integers(0, 3)), min_size=4, max_size=60)
 
 
-@settings(deadline=None)
 @given(ones)
 def test_they_agree_with_scikit_learn(rows: list[tuple[int, int, int]]) -> None:
     scores, targets, weights = (
