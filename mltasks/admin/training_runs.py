@@ -9,6 +9,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from mltasks.admin.read_only import page_link
@@ -42,7 +43,7 @@ class TrainingRunAdmin(RunAdmin):
     @admin.display(description=_("labels"))
     def labels(self, run: TrainingRun) -> str:
         """Return the number of labeled images in the run's snapshot."""
-        return str(run.snapshot.total) if run.snapshot else "none"
+        return str(run.snapshot.total) if run.snapshot else gettext("none")
 
     @admin.display(description=_("live page"))
     def page(self, run: TrainingRun) -> SafeString:

@@ -27,16 +27,17 @@ class VerificationAdmin(ReadOnlyAdmin):
     @admin.display(description=_("result"), ordering="holds")
     def result(self, row: Verification) -> SafeString:
         """Return the result as text, shape and color."""
-        return badge(gettext("holds"), "good") if row.holds else badge(gettext("does not hold"), "bad")
+        return _result_badge(row.holds)
 
     @admin.display(description=_("findings"))
     def finding_list(self, row: Verification) -> SafeString:
         """Return the list of findings with their explanations."""
-        lines = (
-            (badge(gettext("holds"), "good") if holds else badge(gettext("does not hold"), "bad"), title, words)
-            for title, holds, words in titled_findings(row)
-        )
+        lines = ((_result_badge(holds), title, explanation) for title, holds, explanation in titled_findings(row))
         return format_html("<ul>{}</ul>", format_html_join("", "<li>{} <b>{}.</b> {}</li>", lines))
+
+
+def _result_badge(holds: bool) -> SafeString:
+    return badge(gettext("passed"), "good") if holds else badge(gettext("failed"), "bad")
 
 
 @admin.register(VerifyingRun)

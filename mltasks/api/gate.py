@@ -28,9 +28,9 @@ class GateSerializer(serializers.Serializer[Any]):
     The promotion is one over the present champion.
     """
 
-    open = serializers.BooleanField(help_text="True if nothing that is asked fails.")
+    open = serializers.BooleanField(help_text="True if no required check failed.")
     state = serializers.ChoiceField(
-        [str(state) for state in gate.State], help_text="Tells a gate that nothing was asked of from one that is open."
+        [str(state) for state in gate.State], help_text="`nothing_asked` is an open gate without required checks."
     )
     champion = serializers.IntegerField(allow_null=True, help_text="Number of the present champion.")
     lines = GateLineSerializer(many=True)
@@ -57,13 +57,11 @@ class ApprovalSerializer(serializers.ModelSerializer[Approval]):
 class VersionGate(APIView):
     """Gate of one version."""
 
-    @extend_schema(
-        tags=OPENAPI_TAGS, summary="What is asked of a version before it may score", responses=GateSerializer
-    )
+    @extend_schema(tags=OPENAPI_TAGS, summary="Promotion requirements of a version", responses=GateSerializer)
     def get(self, request: Request, product: str, number: int) -> Response:
-        """Return each line of the product's promotion policy and what was found.
+        """Return the result of each check in the product's promotion policy.
 
-        The lines hold for a promotion by the requesting user.
+        The checks are evaluated for a promotion by the requesting user.
         """
         version = get_version_or_404(product, number)
         champion = registry.champion(version.model)

@@ -18,23 +18,23 @@ from mltasks.web.selection import get_version_or_404
 class ModelCardSerializer(serializers.Serializer[Any]):
     """Model card by section; shares are in [0, 1], unknown values are null or empty."""
 
-    format = serializers.IntegerField(help_text="Of this document.")
-    after = serializers.CharField(help_text="Whose sections these are.")
+    format = serializers.IntegerField(help_text="Number of this document's format.")
+    after = serializers.CharField(help_text="Publication that defines the sections.")
     product = serializers.CharField()
     version = serializers.IntegerField()
     state = serializers.ChoiceField(ModelVersion.State.choices)
     state_words = serializers.CharField()
-    details = serializers.DictField(help_text="When, by whom, and of what it is made.")
-    intended_use = serializers.DictField(help_text="Uses, users, and what it is not for.")
+    details = serializers.DictField(help_text="Time, user and components of the version.")
+    intended_use = serializers.DictField(help_text="Intended uses and users, and uses out of scope.")
     factors = serializers.DictField(help_text="Defect types with their recall, regions of interest.")
     metrics = serializers.DictField(help_text="Figures with 95 % intervals and counts, and the protocol.")
-    evaluation_data = serializers.DictField(allow_null=True, help_text="What it was measured on.")
-    training_data = serializers.DictField(allow_null=True, help_text="Its snapshot, split by split.")
-    analyses = serializers.DictField(help_text="Right and wrong, detectors, calibration, more labels.")
-    costs = serializers.DictField(help_text="What mistakes cost, the thresholds, the promised escape rate.")
-    caveats = serializers.ListField(child=serializers.CharField(), help_text="What to know before trusting it.")
+    evaluation_data = serializers.DictField(allow_null=True, help_text="Images that the version was measured on.")
+    training_data = serializers.DictField(allow_null=True, help_text="Training snapshot by split.")
+    analyses = serializers.DictField(help_text="Errors, detectors, calibration and learning curve.")
+    costs = serializers.DictField(help_text="Costs of errors, thresholds and guaranteed escape rate.")
+    caveats = serializers.ListField(child=serializers.CharField(), help_text="Warnings about the figures.")
     history = serializers.ListField(
-        child=serializers.DictField(), help_text="When it was promoted and replaced, in order."
+        child=serializers.DictField(), help_text="Promotions and replacements, in order of time."
     )
     lineage = serializers.DictField(help_text="Snapshot, run, settings, code, libraries, machine, seed.")
 

@@ -23,7 +23,7 @@ class LenientContentNegotiation(DefaultContentNegotiation):
         """
         encoding = request.headers.get("Content-Encoding", "")
         if encoding.strip().lower() not in ("", "identity"):
-            detail = "The body's Content-Encoding is not read here: send the body as it is, without that header."
+            detail = "Compressed bodies are not accepted. Send the body uncompressed and without Content-Encoding."
             raise UnsupportedMediaType(encoding, detail)
         return super().select_parser(request, parsers)
 

@@ -18,9 +18,9 @@ class EstimateSerializer(serializers.Serializer[Any]):
     value = serializers.FloatField(allow_null=True)
     low = serializers.FloatField(allow_null=True)
     high = serializers.FloatField(allow_null=True)
-    n = serializers.IntegerField(help_text="Images measured on.")
-    parts = serializers.IntegerField(help_text="Different parts among them.")
-    method = serializers.CharField(help_text="How the interval was made.")
+    n = serializers.IntegerField(help_text="Number of measured images.")
+    parts = serializers.IntegerField(help_text="Number of different parts in these images.")
+    method = serializers.CharField(help_text="Method of the interval.")
 
 
 class LabelCountSerializer(serializers.Serializer[Any]):
@@ -40,7 +40,7 @@ class GateLineSerializer(serializers.Serializer[Any]):
     title = serializers.CharField()
     asked = serializers.BooleanField()
     holds = serializers.BooleanField(allow_null=True)
-    words = serializers.CharField(help_text="What was found, and what to do.")
+    words = serializers.CharField(help_text="Result of the check, and what to do next.")
 
 
 class PromotionSerializer(serializers.ModelSerializer[Promotion]):
@@ -64,13 +64,13 @@ class PromotionRequestSerializer(RequestSerializer):
     over = serializers.IntegerField(
         required=False,
         min_value=0,
-        help_text="Number of the champion that it was compared with, 0 for none: another one is answered 409.",
+        help_text="Number of the expected champion, 0 for none. If another version is champion, the answer is 409.",
     )
     override = TextField(
         max_length=2000,
         required=False,
         allow_blank=True,
-        help_text="Why it shall pass although the promotion policy stops it; on the record for ever.",
+        help_text="Reason to promote although a required check failed. The audit log keeps it.",
     )
 
 

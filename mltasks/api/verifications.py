@@ -27,7 +27,7 @@ class VerifyRequestSerializer(RequestSerializer):
     """Extent of a verification."""
 
     hashes_only = serializers.BooleanField(
-        default=False, help_text="Learn nothing again; all that can be done with an imported version."
+        default=False, help_text="Check hashes without retraining. Required for an imported version."
     )
 
 
@@ -36,7 +36,7 @@ class FindingSerializer(serializers.Serializer[Any]):
 
     what = serializers.CharField(help_text="files, snapshot, images, weights, figures, signature or report.")
     holds = serializers.BooleanField()
-    words = serializers.CharField(help_text="What was found.")
+    words = serializers.CharField(help_text="Explanation of the result.")
 
 
 class VerificationSerializer(serializers.ModelSerializer[Verification]):
@@ -66,11 +66,11 @@ class VerifyingRunSerializer(serializers.ModelSerializer[VerifyingRun]):
 class VerificationStateSerializer(serializers.Serializer[Any]):
     """Newest verification and newest verification run of a version."""
 
-    verification = VerificationSerializer(allow_null=True, help_text="The newest, of a worker or of a command.")
-    run = VerifyingRunSerializer(allow_null=True, help_text="The newest that a worker was asked for.")
+    verification = VerificationSerializer(allow_null=True, help_text="Newest verification, by a worker or a command.")
+    run = VerifyingRunSerializer(allow_null=True, help_text="Newest run of a worker.")
 
 
-MayVerify = requires(TRAIN_PERMISSION, "You may not have versions verified.")
+MayVerify = requires(TRAIN_PERMISSION, "You may not verify versions.")
 
 
 class VersionVerify(VersionStep):
@@ -92,7 +92,7 @@ class VersionVerify(VersionStep):
         VerifyRequestSerializer,
         {202: VerifyingRunSerializer},
         tags=OPENAPI_TAGS,
-        summary="Have a version verified by a worker",
+        summary="Queue a verification of a version",
     )
     def post(self, version: ModelVersion, **asked: Any) -> VerifyingRun:
         """Queue a verification of the version's files, snapshot and images, and its retraining.

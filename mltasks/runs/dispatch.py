@@ -32,7 +32,7 @@ def enqueue(run_id: int, run_class: type[Run] = TrainingRun) -> bool:
         # By name: the task's module is in a higher layer.
         current_app.send_task(run_class.TASK, args=[run_id], retry=False)
     except (OperationalError, OSError) as error:
-        logger.warning("The broker is away, run %s waits for the next sweep: %s", run_id, error)
+        logger.warning("The broker cannot be reached; the recovery sends run %s later: %s", run_id, error)
         return False
     runs_of(run_class).filter(pk=run_id).update(enqueued_at=Now())
     return True

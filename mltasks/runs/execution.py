@@ -115,7 +115,7 @@ def use_passive_omp_waits() -> None:
 
 
 def describe_error(error: BaseException) -> str:
-    """Return the text of an error for people: its own message, else its type and message."""
+    """Return an error's own message if it is written for people, else its type and message."""
     if isinstance(error, KeyboardInterrupt):
         return "Stopped by a person."
     if isinstance(error, MemoryError):
@@ -131,7 +131,7 @@ def _record_failure(lease: RunLease, reporter: RunReporter, error: BaseException
     try:
         lease.finish(RunState.FAILED, error=describe_error(error), stage=gettext_noop("Failed"), **said)
     except LeaseLost:
-        logger.warning("Run %s failed after it was taken away; its row belongs to somebody else.", lease.run_id)
+        logger.warning("Run %s failed after it lost its lease; its row is not changed.", lease.run_id)
 
 
 def _call_both(first: ProgressCallback, second: ProgressCallback) -> ProgressCallback:

@@ -69,7 +69,7 @@ class RunLease:
             )
         )
         if not taken:
-            raise RunNotAvailable(f"Run {run_id} is not waiting: another worker has it, or it is finished.")
+            raise RunNotAvailable(f"Run {run_id} is not queued: another worker has it, or it is finished.")
         return lease
 
     def write(self, *, log: str = "", **fields: Any) -> None:
@@ -80,7 +80,7 @@ class RunLease:
         if log:
             fields["log"] = Concat(F("log"), Value(log))
         if not self.held_run().update(lease_expires_at=Now() + LEASE_DURATION, **fields):
-            raise LeaseLost(f"Run {self.run_id} is no longer this worker's: its lease ran out or it was taken.")
+            raise LeaseLost(f"This worker lost run {self.run_id}: the lease expired, or another process finished it.")
 
     def held_run(self) -> RunQuerySet[Run]:
         """Return the run while this lease holds it; an empty query set afterwards."""
@@ -137,7 +137,7 @@ def release_after_failure(run: Run, token: uuid.UUID, reason: str) -> bool:
     has changed since.
     """
     if run.is_last_attempt:
-        after = f"It was the last of {run.max_attempts} attempts." if run.max_attempts > 1 else "Begin it again."
+        after = f"It was the last of {run.max_attempts} attempts." if run.max_attempts > 1 else "Start it again."
         fields: dict[str, Any] = {"state": run.State.FAILED, "finished_at": Now(), "stage": gettext_noop("Failed")}
     else:
         after = "It will be tried again."

@@ -53,9 +53,9 @@ def release_abandoned() -> int:
     for kind in run_classes():
         for run in runs_of(kind).abandoned().defer("log", "epochs"):
             if run.lease_token is not None:
-                silence = f"The {run.activity} stopped answering for {LEASE_DURATION.seconds} seconds"
-                words = f"{silence}: its worker or its machine went away"
-                freed += release_after_failure(run, run.lease_token, words)
+                silence = f"The {run.activity} did not report for {LEASE_DURATION.seconds} s"
+                reason = f"{silence}: its worker or its machine stopped"
+                freed += release_after_failure(run, run.lease_token, reason)
     return freed
 
 

@@ -92,7 +92,7 @@ def _record_exit(lease: RunLease, code: int, tail: str) -> None:
 def _exit_text(code: int, activity: str) -> str:
     """Return a description of the process's end."""
     if code >= 0:
-        return f"The {activity} process ended with exit code {code} before it was done"
+        return f"The {activity} process ended with exit code {code} before it finished"
     name = signal.Signals(-code).name
     why = " (often the kernel, when memory runs out)" if -code == signal.SIGKILL else ""
     return f"The {activity} process was killed by signal {-code}, {name}{why}"

@@ -34,7 +34,7 @@ def freeze(model: RegisteredModel, samples: Iterable[Sample], config: TrainConfi
     A sample's path lies below MEDIA_ROOT, or below the cache of a bucket, where the file may be missing. Of the
     samples' own splits only ``HOLDOUT`` counts: such a sample's whole group is stored but never trained on.
 
-    Raises NotEnoughLabels (in words for people) if the set can't be trained on, ValueError for a repeated image or a
+    Raises NotEnoughLabels if the set can't be trained on, ValueError for a repeated image or a
     path outside MEDIA_ROOT, and StoreUnreachable.
     """
     ordered = sorted(samples, key=lambda sample: sample.sha256)
@@ -95,7 +95,7 @@ def verified_samples(snapshot: DatasetSnapshot, root: Path | None = None) -> lis
 def _refuse_duplicates(samples: Sequence[Sample]) -> None:
     for sha256, count in Counter(sample.sha256 for sample in samples).items():
         if count > 1:
-            raise ValueError(f"The image with sha256 {sha256} is {count} times in the set; a snapshot holds it once.")
+            raise ValueError(f"The image with sha256 {sha256} is {count} times in the set; only once is allowed.")
 
 
 def _with_groups(samples: Sequence[Sample]) -> list[Sample]:
@@ -115,7 +115,7 @@ def _refuse_paths_outside(samples: Sequence[Sample]) -> None:
     root = object_store.root().resolve()
     for sample in samples:
         if not sample.path.resolve().is_relative_to(root):
-            raise ValueError(f"{sample.path} does not lie below MEDIA_ROOT.")
+            raise ValueError(f"{sample.path} is not below MEDIA_ROOT.")
 
 
 def _image_name(sample: Sample) -> str:

@@ -8,17 +8,17 @@ from django.utils.translation import gettext_lazy
 
 _FOLD_PREFIX = "fold-"
 _SPLIT_TEXTS: dict[str, Promise] = {
-    "train": gettext_lazy("learned from"),
-    "validation": gettext_lazy("never learned from: stopping, calibration and thresholds are chosen by it"),
-    "test": gettext_lazy("never learned from, only measured on"),
-    "holdout": gettext_lazy("locked away: never learned from, only measured on"),
+    "train": gettext_lazy("used for training"),
+    "validation": gettext_lazy("not used for training: stopping, calibration and thresholds are chosen on it"),
+    "test": gettext_lazy("not used for training, only for measurement"),
+    "holdout": gettext_lazy("locked: not used for training, only for measurement"),
 }
 
 
 def split_text(name: str) -> str:
     """Return the purpose of a split; empty for an unknown name."""
     if name.startswith(_FOLD_PREFIX):
-        return _("parts of the cross-validation: each is measured by a sibling that had not learned from it")
+        return _("fold of the cross-validation: its images are measured by a model that was not trained on them")
     return str(_SPLIT_TEXTS.get(name, ""))
 
 

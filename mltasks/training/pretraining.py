@@ -54,8 +54,8 @@ def start(
     while another pretraining run of the model is unfinished.
     """
     if config.backbone != PRETRAINABLE_BACKBONE:
-        said = _("Only {known} can be taught, and the product's network is {other}.")
-        raise PretrainingRefused(said.format(known=PRETRAINABLE_BACKBONE, other=config.backbone))
+        text = _("Only {pretrainable} can be pretrained, but the product's network is {network}.")
+        raise PretrainingRefused(text.format(pretrainable=PRETRAINABLE_BACKBONE, network=config.backbone))
     choice = select_images(images, pretraining_config.images, pretraining_config.seed)
     _refuse_without_images(choice)
     try:
@@ -64,7 +64,7 @@ def start(
                 model=model,
                 snapshot=snapshot,
                 config=_run_config(model, config, pretraining_config, choice),
-                pictures=[one.to_json() for one in choice.images],
+                pictures=[image.to_json() for image in choice.images],
                 saw_labeled=choice.saw_labeled,
                 labels_missing=labels_missing,
                 requested_by=requested_by,
@@ -72,8 +72,8 @@ def start(
                 log=log_line(_queued_text(choice, pretraining_config, labels_missing)) + _unused_warning(config),
             )
     except IntegrityError:
-        said = _("A lesson of {product}'s backbone is on its way already.")
-        raise PretrainingRefused(said.format(product=model.name)) from None
+        text = _("A pretraining run for {product} is already in progress. Wait for it to finish, then start another.")
+        raise PretrainingRefused(text.format(product=model.name)) from None
     if enqueue:
         dispatch.enqueue_on_commit(run)
     return run
@@ -82,14 +82,12 @@ def start(
 def _refuse_without_images(selection: ImageSelection) -> None:
     """Raise PretrainingRefused without stored images, or if all of them are missing from disk."""
     if not selection.images:
-        said = _("There is no stored image to learn from yet: let stations send parts, or run import_images first.")
-        raise PretrainingRefused(said)
+        text = _("There are no stored images to pretrain on. Let stations send parts, or run import_images first.")
+        raise PretrainingRefused(text)
     root = object_store.root()
-    if not object_store.is_shared() and not any((root / one.name).is_file() for one in selection.images):
-        said = _(
-            "None of the stored images is on disk below {root}: restore them from a backup, or correct MEDIA_ROOT."
-        )
-        raise PretrainingRefused(said.format(root=root))
+    if not object_store.is_shared() and not any((root / image.name).is_file() for image in selection.images):
+        text = _("No stored image is on disk below {root}. Restore the images from a backup, or correct MEDIA_ROOT.")
+        raise PretrainingRefused(text.format(root=root))
 
 
 def _run_config(
@@ -103,17 +101,15 @@ def _run_config(
 
 
 def _queued_text(selection: ImageSelection, pretraining_config: PretrainingConfig, labels_missing: str) -> str:
-    words = (
-        f"Queued on {len(selection.images)} stored images: usually {pretraining_config.typical_duration} on two cores."
-    )
-    return f"{words} {labels_missing}".rstrip()
+    duration = f"Usually this takes {pretraining_config.typical_duration} on two cores."
+    return f"Queued on {len(selection.images)} stored images. {duration} {labels_missing}".rstrip()
 
 
 def _unused_warning(config: TrainConfig) -> str:
     if config.backbone_weights == "auto":
         return ""
-    named = f"The product's settings name the weights {config.backbone_weights!r}"
-    return log_line(f"{named}: trainings use what is taught here only when they say auto.")
+    named = f"The product's backbone_weights are {config.backbone_weights!r}"
+    return log_line(f"{named}: trainings use the pretrained backbone only if the setting is auto.")
 
 
 def retry(run: BackboneRun, *, enqueue: bool = True) -> None:
@@ -121,12 +117,13 @@ def retry(run: BackboneRun, *, enqueue: bool = True) -> None:
 
     Raises RunNotAvailable unless the run failed, and while another pretraining run of the model is unfinished.
     """
-    said = _("Lesson {number} can't be tried again: it did not fail.").format(number=run.pk)
+    refusal = _("Pretraining run {number} cannot be retried: it did not fail.").format(number=run.pk)
     try:
         with transaction.atomic():
-            requeue_or_refuse(run, said)
+            requeue_or_refuse(run, refusal)
     except IntegrityError:
-        raise RunNotAvailable(_("Another lesson of this backbone is on its way; its result comes first.")) from None
+        text = _("Another pretraining run of this model is in progress. Wait for it to finish, then retry this one.")
+        raise RunNotAvailable(text) from None
     if enqueue:
         dispatch.enqueue_on_commit(run)
 
@@ -138,7 +135,7 @@ class PretrainingExecutor(Executor[BackboneRun, "PretrainedBackbone", BackboneRu
 
     def compute(self, run: BackboneRun, progress: ProgressCallback) -> PretrainedBackbone:
         """Pretrain, compare, and publish the weights."""
-        progress(Progress(0.0, "Loading the learning libraries"))
+        progress(Progress(0.0, "Loading the training libraries"))
         use_passive_omp_waits()
         from mltasks.vision.pretrain.pretrain import (
             pretrain_backbone,  # late: torch, which only a training process may load
@@ -146,17 +143,17 @@ class PretrainingExecutor(Executor[BackboneRun, "PretrainedBackbone", BackboneRu
 
         files = ((name, sha256) for name, sha256, *_ in run.pictures)
         with object_store.local_images(files, object_store.RETRY_PAUSES) as root, _samples(run) as samples:
-            taught = pretrain_backbone(
+            pretrained = pretrain_backbone(
                 _task(run, root, samples), Path(settings.VERSIONS_DIR) / run.attempt_file, progress
             )
         backbone_choice.publish(run.attempt_file)
-        return taught
+        return pretrained
 
     def record(self, run: BackboneRun, computed: PretrainedBackbone, finish: Finish) -> BackboneRun:
         """Record the weights and, if they are better, adopt them."""
         judgement = computed.comparison
         adopt = judgement is not None and judgement.adopt
-        unmeasured = f"Kept, but not measured and so not used. {run.labels_missing}".rstrip()
+        unmeasured = f"Kept, but not measured and therefore not used. {run.labels_missing}".rstrip()
         text = judgement.words if judgement else unmeasured
         RegisteredModel.objects.select_for_update().get(pk=run.model_id)
         if adopt:

@@ -67,10 +67,10 @@ def retry(run: TrainingRun) -> None:
 
     Raises RunNotAvailable unless the run failed and has a snapshot.
     """
-    said = _("Run {number} can't be tried again: it did not fail, or it never had a snapshot.").format(number=run.pk)
+    refusal = _("Run {number} cannot be retried: it did not fail, or it has no snapshot.").format(number=run.pk)
     if run.snapshot_id is None:
-        raise RunNotAvailable(said)
-    requeue_or_refuse(run, said)
+        raise RunNotAvailable(refusal)
+    requeue_or_refuse(run, refusal)
     dispatch.enqueue_on_commit(run)
 
 
@@ -82,11 +82,11 @@ class TrainingExecutor(Executor[TrainingRun, "LearnedVersion", ModelVersion]):
     def compute(self, run: TrainingRun, progress: ProgressCallback) -> LearnedVersion:
         """Train, and publish the bundle. Raises StoreUnreachable among others."""
         if run.snapshot is None:
-            raise ValueError("This run has no snapshot to learn from.")
+            raise ValueError("This run has no snapshot to train on.")
         config = backbone_choice.with_local_weights(run.train_config())
         progress(Progress(0.0, "Reading the snapshot's images"))
         with local_samples(run.snapshot) as samples:
-            progress(Progress(0.0, "Loading the learning libraries"))
+            progress(Progress(0.0, "Loading the training libraries"))
             use_passive_omp_waits()
             from mltasks.vision.export.learn import learn  # late: torch, which only a training process may load
 

@@ -25,6 +25,7 @@ from mltasks.vision.types import Progress, ProgressCallback, Sample, TrainConfig
 # Rounding differs between machines: figures may differ by this much.
 TOLERANCE = 0.03
 WEIGHTS = "weights"
+NO_SNAPSHOT = "There is no snapshot: what this version was trained on is unknown."
 COMPARED_METRICS = ("average_precision", "auroc", "recall", "false_alarm_rate")
 # Sections of `meta.json` that must be equal for weights to be equal bit for bit.
 ENVIRONMENT_KEYS = ("compute", "libraries", "code")
@@ -44,20 +45,21 @@ def verify(
 ) -> Iterator[Finding]:
     """Yield the findings of checking a version's files, snapshot rows and images.
 
-    If all hold and ``retrain`` is true, retrain the version and compare. For an imported version check the files and
+    If all passed and ``retrain`` is true, retrain the version and compare. For an imported version check the files and
     what the other plant signed. Nothing is changed. Raises StoreUnreachable.
     """
-    came = getattr(version, "imported", None)
-    progress(Progress(0.0, gettext_noop("Reading its files")))
-    found = [_check_files(version), *(_check_snapshot(version) if came is None else _check_signature(version, came))]
-    yield from found
+    imported = getattr(version, "imported", None)
+    progress(Progress(0.0, gettext_noop("Checking files")))
+    data_findings = _check_snapshot(version) if imported is None else _check_signature(version, imported)
+    findings = [_check_files(version), *data_findings]
+    yield from findings
     if version.run.snapshot is None:
         return
-    progress(Progress(0.0, gettext_noop("Reading its images")))
+    progress(Progress(0.0, gettext_noop("Checking images")))
     try:
         with local_samples(version.run.snapshot) as samples:
-            yield Finding("images", True, f"All {len(samples)} are what they were when the snapshot was frozen.")
-            if retrain and all(one.holds for one in found):
+            yield Finding("images", True, f"All {len(samples)} images are unchanged since the snapshot was frozen.")
+            if retrain and all(finding.holds for finding in findings):
                 yield from _check_retraining(version, samples, progress)
     except SnapshotDamaged as error:
         yield Finding("images", False, str(error))
@@ -69,9 +71,9 @@ def record(version: ModelVersion, findings: Sequence[Finding], *, by: User | Non
     here = not hasattr(version, "imported")
     return Verification.objects.create(
         version=version,
-        holds=all(one.holds for one in findings),
-        learned_again=here and any(one.what == WEIGHTS for one in findings),
-        findings=[asdict(one) for one in findings],
+        holds=all(finding.holds for finding in findings),
+        learned_again=here and any(finding.what == WEIGHTS for finding in findings),
+        findings=[asdict(finding) for finding in findings],
         by=by,
     )
 
@@ -81,44 +83,46 @@ def _check_files(version: ModelVersion) -> Finding:
         bundle.verify(version_store.ensure_local(version), version.sha256)
     except bundle.BundleCorrupt as error:
         return Finding("files", False, str(error))
-    return Finding("files", True, f"All have the sha256 that was recorded, {version.sha256[:12]}… in all.")
+    return Finding(
+        "files", True, f"All files have their recorded sha256; the version's digest is {version.sha256[:12]}…."
+    )
 
 
 def _check_snapshot(version: ModelVersion) -> Iterator[Finding]:
     """Compare the snapshot's rows with the hash of its freezing."""
     snapshot = version.run.snapshot
     if snapshot is None:
-        yield Finding("snapshot", False, "There is none: nothing says what this version learned from.")
+        yield Finding("snapshot", False, NO_SNAPSHOT)
         return
     if manifest_sha256(snapshot.items.order_by("image_sha256")) == snapshot.sha256:
-        yield Finding("snapshot", True, f"Its {snapshot.total} rows are those that were frozen.")
+        yield Finding("snapshot", True, f"Its {snapshot.total} rows are unchanged since they were frozen.")
         return
     changed = _changed_labels(version, snapshot)
-    named = f" The version learned otherwise of {', '.join(changed[:3])}." if changed else ""
-    yield Finding("snapshot", False, f"The rows of {snapshot} are not those that were frozen.{named}")
+    named = f" The version was trained on other labels of {', '.join(changed[:3])}." if changed else ""
+    yield Finding("snapshot", False, f"The rows of {snapshot} have changed since they were frozen.{named}")
 
 
 def _check_signature(version: ModelVersion, imported: ImportedVersion) -> Iterator[Finding]:
     """Check the signed document against its signature and against the rows here."""
     document, by = imported.document.encode(), f"{imported.plant}, {imported.fingerprint_text}"
     try:
-        says = export_document.parse_document(document)
-        holds = signing.is_valid_signature(document, bytes(imported.signature), imported.public_key)
-        holds = holds and signing.fingerprint(imported.public_key) == imported.fingerprint == says.fingerprint
+        signed = export_document.parse_document(document)
+        valid = signing.is_valid_signature(document, bytes(imported.signature), imported.public_key)
+        valid = valid and signing.fingerprint(imported.public_key) == imported.fingerprint == signed.fingerprint
     except ValueError as error:
-        yield Finding("signature", False, f"What {by} signed can't be read: {error}.")
+        yield Finding("signature", False, f"The document of {by} cannot be read: {error}.")
         return
     trusted = "" if trust_store.is_trusted(imported.fingerprint) else " That key is no longer trusted here."
-    yield Finding("signature", holds, f"It is {'' if holds else 'not '}that of {by}.{trusted}")
-    same = (says.sha256, says.evaluation) == (version.sha256, version.report.evaluation)
-    yield Finding("report", same, f"Digest and figures are {'' if same else 'not '}those that were signed.")
-    if says.snapshot is None:
-        yield Finding("snapshot", False, "There is none: nothing says what this version learned from.")
+    yield Finding("signature", valid, f"The document is {'' if valid else 'not '}signed by {by}.{trusted}")
+    same = (signed.sha256, signed.evaluation) == (version.sha256, version.report.evaluation)
+    yield Finding("report", same, f"Digest and figures {'are equal to' if same else 'differ from'} the signed ones.")
+    if signed.snapshot is None:
+        yield Finding("snapshot", False, NO_SNAPSHOT)
         return
-    total = says.snapshot.good + says.snapshot.defective
-    yield Finding("snapshot", True, f"The {total} items that were signed are those that were frozen over there.")
-    there = f"its images are at {imported.plant}, where `verify_version {imported.product} {imported.number}` can do it"
-    yield Finding("weights", True, f"Not learned again: {there}.")
+    total = signed.snapshot.good + signed.snapshot.defective
+    yield Finding("snapshot", True, f"The {total} signed items have the hash that was recorded when they were frozen.")
+    command = f"`verify_version {imported.product} {imported.number}`"
+    yield Finding("weights", True, f"Not retrained: the images are at {imported.plant}. Run {command} there.")
 
 
 def _changed_labels(version: ModelVersion, snapshot: DatasetSnapshot) -> list[str]:
@@ -138,20 +142,20 @@ def _check_retraining(
     config = backbone_choice.with_local_weights(version.run.train_config())
     with scratch_folder(Path(settings.VERSIONS_DIR) / ".verifying") as folder:
         learned = _train(samples, config, folder / "again", _as_retraining(progress))
-        other = _differences(version.meta, learned.meta)
+        differences = _differences(version.meta, learned.meta)
         same = _weights_sha256(version.path) == _weights_sha256(folder / "again")
-        if not other:
-            words = "are those of the version, bit for bit" if same else "differ, on the same machine by the same code"
-            yield Finding(WEIGHTS, same, f"Learned again from the snapshot they {words}.")
+        result = f"Retrained from its snapshot: {'same' if same else 'different'} weights"
+        if differences:
+            yield Finding(WEIGHTS, True, f"{result}. They need not be equal: {', '.join(differences)}.")
         else:
-            words = "the same all the same" if same else "others, as they may be"
-            yield Finding(WEIGHTS, True, f"Not held to the bit, for {', '.join(other)}: they are {words}.")
-        yield _compare_metrics(version.report.evaluation["metrics"], learned.report["metrics"], exact=not other)
+            environment = "bit for bit" if same else "although machine, libraries and code are the same"
+            yield Finding(WEIGHTS, same, f"{result}, {environment}.")
+        yield _compare_metrics(version.report.evaluation["metrics"], learned.report["metrics"], exact=not differences)
 
 
 def _as_retraining(progress: ProgressCallback) -> ProgressCallback:
     """Report the steps as those of the retraining, without its epochs: it makes no version."""
-    return lambda step: progress(Progress(step.share, f"Learning again, {step.stage}"))
+    return lambda step: progress(Progress(step.share, f"Retraining: {step.stage}"))
 
 
 def _train(samples: Sequence[Sample], config: TrainConfig, folder: Path, progress: ProgressCallback) -> Any:
@@ -197,7 +201,7 @@ def _compare_metrics(recorded: Mapping[str, Any], retrained: Mapping[str, Any], 
         if (pair[0] != pair[1] if exact or None in pair else abs(pair[0] - pair[1]) > TOLERANCE)
     }
     if apart:
-        said = (f"{name.replace('_', ' ')} was {before} and is {after}" for name, (before, after) in apart.items())
-        return Finding("figures", False, f"{', '.join(said)}; {'nothing' if exact else TOLERANCE} is tolerated.")
+        changes = (f"{name.replace('_', ' ')} was {before} and is {after}" for name, (before, after) in apart.items())
+        return Finding("figures", False, f"{', '.join(changes)}. Allowed difference: {0 if exact else TOLERANCE}.")
     names = ", ".join(values).replace("_", " ")
-    return Finding("figures", True, f"{names}: the same {'to the last digit' if exact else f'within {TOLERANCE}'}.")
+    return Finding("figures", True, f"{names}: equal {'to the last digit' if exact else f'within {TOLERANCE}'}.")

@@ -39,7 +39,7 @@ def start(
     """Queue a verification run; dispatch it once the transaction commits.
 
     With ``hashes_only`` the version is not retrained. With ``enqueue`` False the caller executes the run at once.
-    Raises NotRetrainable and VerificationInProgress, in words for people.
+    Raises NotRetrainable and VerificationInProgress.
     """
     if not hashes_only and (reason := retrain_blocker(version)):
         raise NotRetrainable(reason)
@@ -50,25 +50,26 @@ def start(
                 hashes_only=hashes_only,
                 requested_by=by,
                 stage=WAITING_STAGE,
-                log=log_line(f"Queued: {version}, {'by its hashes' if hashes_only else 'and learned again'}."),
+                log=log_line(f"Queued: {version}, {'hashes only' if hashes_only else 'with retraining'}."),
             )
     except IntegrityError:
-        raise VerificationInProgress(_("{version} is being verified already.").format(version=version)) from None
+        text = _("A verification of {version} is already in progress. Wait for it to finish, then start another.")
+        raise VerificationInProgress(text.format(version=version)) from None
     if enqueue:
         dispatch.enqueue_on_commit(run)
     return run
 
 
 def retrain_blocker(version: ModelVersion) -> str:
-    """Return why the version can't be retrained here, in words for people; empty if it can."""
-    came = getattr(version, "imported", None)
-    if came is not None:
-        return _("It can't be learned again here: its images are at {plant}.").format(plant=came.plant)
-    return "" if version.run.snapshot_id else _("It can't be learned again: nothing says what it learned from.")
+    """Return the text that says why the version can't be retrained here; empty if it can."""
+    imported = getattr(version, "imported", None)
+    if imported is not None:
+        return _("The version cannot be retrained here: its images are at {plant}.").format(plant=imported.plant)
+    return "" if version.run.snapshot_id else _("The version cannot be retrained: it has no snapshot.")
 
 
 class VerificationExecutor(Executor[VerifyingRun, list[Finding], Verification]):
-    """Executor that verifies a version; a check that does not hold does not fail the run."""
+    """Executor that verifies a version; a failed check does not fail the run."""
 
     run_class = VerifyingRun
 
@@ -78,9 +79,9 @@ class VerificationExecutor(Executor[VerifyingRun, list[Finding], Verification]):
 
     def record(self, run: VerifyingRun, computed: list[Finding], finish: Finish) -> Verification:
         """Write the verification."""
-        wrong = ", ".join(one.what for one in computed if not one.holds)
+        failed = ", ".join(finding.what for finding in computed if not finding.holds)
         verification = verifying.record(run.version, computed, by=run.requested_by)
-        finish(f"What does not hold: {wrong}." if wrong else "All holds.", verification=verification)
+        finish(f"Failed checks: {failed}." if failed else "All checks passed.", verification=verification)
         return verification
 
     def describe(self, result: Verification) -> str:

@@ -49,4 +49,6 @@ def require_page_owner(request: HttpRequest) -> None:
     """
     belongs_to = request.headers.get(REVIEWER_HEADER)
     if belongs_to and belongs_to != str(request.user.pk):
-        raise PermissionDenied(_("This page belongs to another person than the one who is logged in now."))
+        raise PermissionDenied(
+            _("Another user opened this page. Reload it to continue as the user who is logged in now.")
+        )

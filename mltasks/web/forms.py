@@ -39,7 +39,7 @@ class PromotionForm(ReasonForm):
 class VerifyForm(forms.Form):
     """Extent of a verification."""
 
-    hashes_only = forms.BooleanField(required=False, label=_("Its hashes only"))
+    hashes_only = forms.BooleanField(required=False, label=_("Hashes only"))
 
 
 class ImportForm(forms.Form):

@@ -35,5 +35,5 @@ pretraining_run_retry = retry_view(
     _get_run,
     pretraining.retry,
     page=lambda run: ("backbone", run.pk),
-    done=_("Queued again; it goes on from its last checkpoint."),
+    done=_("The run is queued again. It continues from its last checkpoint."),
 )

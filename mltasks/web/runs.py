@@ -17,11 +17,14 @@ def _get_run(pk: int) -> TrainingRun:
     return get_object_or_404(TrainingRun.objects.select_related("model", "snapshot", "version", "requested_by"), pk=pk)
 
 
-def _context(found: TrainingRun) -> dict[str, Any]:
-    return {"run": found, "lessons": split_epochs(found.epochs)}
+def _context(run: TrainingRun) -> dict[str, Any]:
+    return {"run": run, "trainings": split_epochs(run.epochs)}
 
 
 run, run_live = live_pages(_get_run, _context, page="models/run.html", part="models/_run.html")
 run_retry = retry_view(
-    _get_run, training.retry, page=lambda run: ("run", run.pk), done=_("Queued again; a worker takes it in a moment.")
+    _get_run,
+    training.retry,
+    page=lambda run: ("run", run.pk),
+    done=_("The run is queued again. A worker starts it in a moment."),
 )

@@ -37,7 +37,7 @@ def test_a_lesson_is_asked_for_watched_and_read(
         receive(f"P{number}", number)
     login(page, make_person("mia", "quality manager"))
     page.goto("/models/")
-    page.get_by_role("button", name="Teach the backbone on stored images").click()
+    page.get_by_role("button", name="Pretrain the backbone on stored images").click()
     expect(page.get_by_text("Waiting for a worker")).to_be_visible()
     expect(page.locator(".note.warning")).to_contain_text("label 4 more good parts and 4 more defective parts")
     run = BackboneRun.objects.get()
@@ -47,7 +47,7 @@ def test_a_lesson_is_asked_for_watched_and_read(
     take_screenshots(page, "backbone-running")
     done = {"state": "succeeded", "stage": "In use", "file": "plate/x", "sha256": "a" * 64, "adopted": True}
     BackboneRun.objects.update(evaluation=MEASURED, labels_missing="", **done)
-    expect(page.get_by_role("heading", name="Which backbone sees the defects best")).to_be_visible()
+    expect(page.get_by_role("heading", name="Measured backbones")).to_be_visible()
     take_screenshots(page, "backbone-used")
     page.goto("/models/")
     expect(page.get_by_role("link", name=f"Backbone {run.pk}")).to_be_visible()

@@ -62,7 +62,7 @@ def test_marked_versions_are_compared_down_to_the_parts_they_disagree_on(
     expect(page.get_by_label("Compare version 1")).to_be_checked()
     page.evaluate("scrollTo(0, 0)")
     take_screenshots(page, "models-over-time")
-    page.get_by_role("button", name="Compare the marked").click()
+    page.get_by_role("button", name="Compare selected").click()
     expect(page.get_by_role("heading", name="Versions 1 and 3")).to_be_visible()
     expect(page.get_by_role("row", name="Recall: defective parts that it fails")).to_contain_text("35.0 points better")
     expect(page.get_by_role("row", name="Recall: defective parts that it fails").locator(".best")).to_have_count(1)

@@ -271,7 +271,7 @@ def test_it_shows_a_run_live(
     take_screenshots(page, "run")
     rows.update(state="failed", error="The machine has not enough memory.", stage="Failed")
     expect(page.get_by_role("alert")).to_contain_text("not enough memory")
-    expect(page.get_by_text("The champion goes on as before.")).to_be_visible()
+    expect(page.get_by_text("The champion continues to score.")).to_be_visible()
 
 
 def test_retraining_without_labels_says_why_not(

@@ -57,7 +57,7 @@ def test_it_tells_whoever_compresses_a_body_to_send_it_as_it_is(client: Client, 
     image = client.post("/api/v1/inspections/", form, headers=headers)
     claim = client.post(CLAIM, b"\x1f\x8b\x08", content_type="application/json", headers={"Content-Encoding": encoding})
     for answer in (image, claim):
-        assert answer.status_code == 415 and "send the body as it is" in answer.json()["detail"]
+        assert answer.status_code == 415 and "Send the body uncompressed" in answer.json()["detail"]
 
 
 def test_it_reads_a_body_whose_encoding_is_none(client: Client) -> None:

@@ -18,20 +18,22 @@ class Command(VersionCommand):
     """Verify a version."""
 
     help = (
-        "Check every hash of a version: its files, its snapshot's rows, its images. Then learn it again from the "
-        "snapshot and compare: weights bit for bit where machine, libraries and code are the same, else its figures."
+        "Check every hash of a version: its files, its snapshot's rows and its images. Then retrain it from the "
+        "snapshot and compare: weights bit for bit if machine, libraries and code are the same, else the figures."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare product, version and the extent of the verification."""
         super().add_arguments(parser)
-        parser.add_argument("--hashes-only", action="store_true", help="learn nothing again")
-        parser.add_argument("--queue", action="store_true", help="hand it to a worker; the last line is its run's id")
+        parser.add_argument("--hashes-only", action="store_true", help="do not retrain the version")
+        parser.add_argument(
+            "--queue", action="store_true", help="queue a run for a worker; the last line is the run's id"
+        )
 
     def handle(self, *args: Any, product: str, version: int, hashes_only: bool, queue: bool, **options: Any) -> None:
         """Verify the version and print the findings, or queue a verification run.
 
-        The exit status is 1 if a check does not hold. The findings of a queued run are on the version's page.
+        The exit status is 1 if a check failed. The findings of a queued run are on the version's page.
         """
         found = require_version(product, version)
         if queue:
@@ -40,14 +42,14 @@ class Command(VersionCommand):
             self._verify(found, hashes_only)
 
     def _verify(self, version: ModelVersion, hashes_only: bool) -> None:
-        seen: list[Finding] = []
+        findings: list[Finding] = []
         with progress_bar(self.stderr, leave=False, disable=hashes_only) as show:
-            for one in verification.verify(version, retrain=not hashes_only, progress=show):
-                seen.append(one)
+            for finding in verification.verify(version, retrain=not hashes_only, progress=show):
+                findings.append(finding)
                 with tqdm.external_write_mode(file=cast(IO[str], self.stderr)):
-                    self.stdout.write(f"{'holds' if one.holds else 'WRONG'}  {one.what}: {one.words}")
-        verification.record(version, seen, by=None)
-        wrong = sum(not one.holds for one in seen)
-        if wrong:
-            raise CommandError(f"{version} is not what it was: {wrong} of what was looked at does not hold.")
-        self.stdout.write(f"{version} is what its rows say.")
+                    self.stdout.write(f"{'passed' if finding.holds else 'FAILED'}  {finding.what}: {finding.words}")
+        verification.record(version, findings, by=None)
+        failed = sum(not finding.holds for finding in findings)
+        if failed:
+            raise CommandError(f"{version} failed its verification: {failed} of {len(findings)} checks failed.")
+        self.stdout.write(f"{version} passed its verification.")

@@ -225,7 +225,7 @@ def test_reproducible(product: Product, candidate: ModelVersion) -> None:
     TrainingRun.objects.filter(pk=nobody_knows.run_id).update(snapshot=None)
     nobody_knows.run.refresh_from_db()
     found = gate_line("reproducible", nobody_knows)
-    assert found.fails and "can't be learned again" in found.words, "Nobody is asked to verify what can't be."
+    assert found.fails and "cannot be retrained" in found.words, "Nobody is asked to verify what can't be."
 
 
 def test_a_second_person_is_another_one(product: Product, champion: ModelVersion, candidate: ModelVersion) -> None:

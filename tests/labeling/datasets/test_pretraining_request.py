@@ -60,7 +60,7 @@ def test_it_freezes_images_and_labels_and_queues_a_lesson(product: Product, ada:
     assert (run.state, run.requested_by, run.labels_missing, run.saw_labeled) == ("queued", ada, "", True)
     assert run.snapshot is not None
     assert len(run.pictures) == run.config["images"] == run.snapshot.total == 16
-    assert "Queued on 16 stored images: usually about 24 minutes" in run.log
+    assert "Queued on 16 stored images. Usually this takes about 24 minutes" in run.log
 
 
 def test_too_few_labels_are_said_and_still_teach(product: Product) -> None:
@@ -79,9 +79,9 @@ def test_the_command_teaches_and_its_last_line_says_what_came_of_it() -> None:
     lines = command_lines("pretrain_backbone", "plate", *SMALL)
     run = BackboneRun.objects.get()
     assert lines[0] == f"Run {run.pk}: 6 stored images, 2 crops, usually about a minute on two cores."
-    assert lines[-1].startswith("Kept, but not measured and so not used. Training needs 4 different parts")
+    assert lines[-1].startswith("Kept, but not measured and therefore not used. Training needs 4 different parts")
     assert (run.state, run.enqueued_at, run.path.is_file()) == ("succeeded", None, True)
-    assert "settings name the weights 'random'" in run.log
+    assert "backbone_weights are 'random'" in run.log
 
 
 @pytest.mark.django_db(transaction=True)
@@ -96,7 +96,7 @@ def test_the_command_hands_it_to_a_worker_and_takes_up_a_killed_one() -> None:
     assert lines[-1] == str(run.pk)
     assert (run.state, broker.llen("training")) == ("queued", 1)
     broker.delete("training")
-    with pytest.raises(CommandError, match="on its way already"):
+    with pytest.raises(CommandError, match="is already in progress"):
         command_lines("pretrain_backbone", "plate", *SMALL)
     # As a killed process leaves it.
     BackboneRun.objects.update(state="running", attempt=1, lease_token=run.key, lease_expires_at=Now())
@@ -112,7 +112,7 @@ def test_the_command_hands_it_to_a_worker_and_takes_up_a_killed_one() -> None:
 def test_the_command_refuses_in_words(product: Product) -> None:
     for arguments, words in (
         (["none"], "no product 'none'"),
-        (["plate"], "no stored image to learn from yet: .* import_images"),
+        (["plate"], "no stored images to pretrain on. .* import_images"),
         (["plate", "--steps=0"], "steps must be at least 1"),
         (["plate", "--resume"], "no pretraining run to resume"),
     ):
@@ -122,7 +122,7 @@ def test_the_command_refuses_in_words(product: Product) -> None:
 
 def test_it_refuses_at_once_when_no_image_is_on_disk(product: Product) -> None:
     make_part(product)
-    with pytest.raises(CommandError, match="None of the stored images is on disk"):
+    with pytest.raises(CommandError, match="No stored image is on disk"):
         command_lines("pretrain_backbone", "plate")
     assert not BackboneRun.objects.exists()
 
@@ -148,7 +148,7 @@ def test_the_page_starts_one_lesson_and_shows_it(client: Client, product: Produc
 
     assert client.post(reverse("backbone-retry", args=[run.pk])).status_code == 302
     BackboneRun.objects.update(state="failed", error="The disk was full.")
-    assert "Try again" in client.get(answer["Location"]).content.decode()
+    assert "Retry run" in client.get(answer["Location"]).content.decode()
     client.post(reverse("backbone-retry", args=[run.pk]))
     run.refresh_from_db()
     assert run.state == "queued"
@@ -169,12 +169,12 @@ def test_a_measured_lesson_shows_every_backbone(client: Client, product: Product
     shown = client.get(reverse("backbone", args=[run.pk])).content.decode()
     assert "In use" in shown
     assert shown.index(">new") < shown.index(">shipped")
-    assert "among those it learned from" in shown
+    assert "also trained on the measured images" in shown
 
 
 def test_it_refuses_people_without_the_permission(client: Client, product: Product, ada: User) -> None:
     client.force_login(ada)
-    assert "Teach the backbone" not in client.get("/models/").content.decode()
+    assert "Pretrain the backbone" not in client.get("/models/").content.decode()
     for address in (reverse("pretrain", args=["plate"]), reverse("backbone-retry", args=[1])):
         assert client.post(address).status_code == 403
     assert not BackboneRun.objects.exists()

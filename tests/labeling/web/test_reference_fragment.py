@@ -60,7 +60,7 @@ def test_versions_over_time_weigh_little_however_many_there_are(
     page = ada_client.get("/models/").content.decode()
     if number == 1:
         assert "One version so far." in page
-        assert "Compare the marked" not in page
+        assert "Compare selected" not in page
         return
     chart = page[page.index('<figure class="over-time') : page.index("</figure>")]
     assert len(chart) < 20_000

@@ -153,7 +153,7 @@ def test_a_run_leads_to_its_live_page(reader: Client, run: TrainingRun) -> None:
     TrainingRun.objects.update(state="failed", error="The disk is full.")
     page = reader.get(address).content.decode()
     assert "The disk is full." in page
-    assert "Try again" not in page, "Who may not retrain is not offered it."
+    assert "Retry run" not in page, "Who may not retrain is not offered it."
     assert (
         "The disk is full." in reader.get(reverse("admin:mltasks_trainingrun_change", args=[run.pk])).content.decode()
     )
@@ -164,11 +164,11 @@ def test_a_failed_run_can_be_tried_again(manager: Client, reader: Client, run: T
     address = reverse("admin:mltasks_trainingrun_retry", args=[run.pk])
     assert reader.post(address).status_code == 403
     assert manager.get(address).status_code == 405
-    assert b"Try again" in manager.get(reverse("admin:mltasks_trainingrun_live", args=[run.pk]), follow=True).content
-    assert b"Queued again; a worker takes it" in manager.post(address, follow=True).content
+    assert b"Retry run" in manager.get(reverse("admin:mltasks_trainingrun_live", args=[run.pk]), follow=True).content
+    assert b"The run is queued again. A worker starts it" in manager.post(address, follow=True).content
     run.refresh_from_db()
     assert (run.state, run.attempt) == ("queued", 0)
-    assert b"be tried again: it did not fail" in manager.post(address, follow=True).content
+    assert b"cannot be retried: it did not fail" in manager.post(address, follow=True).content
 
 
 def test_a_model_can_be_retrained_by_those_who_may(manager: Client, reader: Client, model: RegisteredModel) -> None:

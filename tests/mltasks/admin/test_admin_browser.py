@@ -77,7 +77,7 @@ def test_a_run_is_watched_while_it_runs(
     expect(live).to_contain_text("epoch 2", timeout=8000)
     TrainingRun.objects.update(state="failed", error="The disk is full.", log="OSError\n")
     expect(page.get_by_role("alert")).to_contain_text("The disk is full.", timeout=8000)
-    page.get_by_role("button", name="Try again").click()
-    expect(page.get_by_text("Queued again; a worker takes it in a moment.")).to_be_visible()
+    page.get_by_role("button", name="Retry run").click()
+    expect(page.get_by_text("The run is queued again. A worker starts it in a moment.")).to_be_visible()
     run.refresh_from_db()
     assert run.state == "queued"

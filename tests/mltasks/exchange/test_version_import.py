@@ -386,8 +386,8 @@ def test_what_a_killed_import_leaves_is_swept(
     TrainingRun.objects.filter(pk=run.pk).update(lease_expires_at=Now() - timedelta(seconds=1))
     assert run_recovery.recover_runs() == 2
     run.refresh_from_db()
-    assert run.state == "failed" and run.error.startswith("The import stopped answering for 60 seconds")
-    assert "Begin it again." in run.error and not left.exists()
+    assert run.state == "failed" and run.error.startswith("The import did not report for 60 s")
+    assert "Start it again." in run.error and not left.exists()
 
 
 def test_a_row_that_was_changed_behind_the_triggers_is_found(
@@ -452,7 +452,7 @@ def test_by_its_page_for_who_may_promote(version: ModelVersion, local_model: Reg
     assert post(pack(whole)).headers["Location"] == "/models/panel/1/"
     assert local_model.versions.get().imported.imported_by.username == "mia"
     page = client.get("/models/panel/1/").content.decode()
-    assert "Came from" in page and "Label issues" not in page
+    assert "Imported from" in page and "Label issues" not in page
     answer = client.get("/api/v1/models/panel/versions/1/").json()
     assert answer["imported_from"]["plant"] == trust_store.THIS_PLANT and answer["labels"] is None
 

@@ -137,7 +137,7 @@ def test_without_labels_enough_it_is_kept_and_says_what_is_missing(model: Regist
         pretraining.PretrainingExecutor(), start_pretraining(model, None, labels_missing="Label 4 more good parts.")
     )
     assert (run.state, run.adopted) == ("succeeded", False)
-    assert run.evaluation["words"] == "Kept, but not measured and so not used. Label 4 more good parts."
+    assert run.evaluation["words"] == "Kept, but not measured and therefore not used. Label 4 more good parts."
     assert run.path.is_file()
 
 
@@ -147,7 +147,7 @@ def test_it_refuses_what_cannot_be_taught(model: RegisteredModel) -> None:
     with pytest.raises(PretrainingRefused, match="Only resnet18"):
         pretraining.start(model, stored_images(), TrainConfig(backbone="resnet50"), TINY, snapshot=None)
     start_pretraining(model, None)
-    with pytest.raises(PretrainingRefused, match="on its way already"):
+    with pytest.raises(PretrainingRefused, match="is already in progress"):
         start_pretraining(model, None)
     assert BackboneRun.objects.count() == 1
 

@@ -62,9 +62,9 @@ def test_a_changed_image_is_named(version: ModelVersion) -> None:
     image.write_bytes(image.read_bytes()[:-1] + b"?")
 
     out = io.StringIO()
-    with pytest.raises(CommandError, match="1 of what was looked at does not hold"):
+    with pytest.raises(CommandError, match="1 of 3 checks failed"):
         call_command("verify_version", "plate", "1", "--hashes-only", stdout=out, stderr=io.StringIO())
-    assert "holds  files" in out.getvalue() and "WRONG  images" in out.getvalue() and item.title in out.getvalue()
+    assert "passed  files" in out.getvalue() and "FAILED  images" in out.getvalue() and item.title in out.getvalue()
 
 
 @pytest.fixture
@@ -91,10 +91,10 @@ def test_the_command_tells_each_finding(version: ModelVersion, second_training: 
 
     lines = out.getvalue().splitlines()
     assert [line.split(":")[0] for line in lines[:5]] == [
-        f"holds  {what}" for what in ("files", "snapshot", "images", "weights", "figures")
+        f"passed  {what}" for what in ("files", "snapshot", "images", "weights", "figures")
     ]
     assert "bit for bit" in lines[3] and "to the last digit" in lines[4]
-    assert lines[-1] == "plate version 1 is what its rows say."
+    assert lines[-1] == "plate version 1 passed its verification."
     assert Verification.objects.get().learned_again
 
 
@@ -102,7 +102,10 @@ def test_other_weights_by_the_same_code_are_a_fault(version: ModelVersion, secon
     second_training.weights = b"others"
 
     found = findings_by_subject(verify(version))
-    assert not found["weights"].holds and "differ, on the same machine by the same code" in found["weights"].words
+    assert (
+        not found["weights"].holds
+        and "different weights, although machine, libraries and code are the same" in found["weights"].words
+    )
 
 
 def test_another_machine_is_held_to_the_figures(version: ModelVersion, second_training: SimpleNamespace) -> None:

@@ -78,7 +78,7 @@ def test_a_worker_s_process_learns_it_again_bit_for_bit_and_keeps_who_asked(
     assert (made.version, made.by, made.holds, made.learned_again) == (version, mia, True, True)
     assert [one["what"] for one in made.findings] == ["files", "snapshot", "images", "weights", "figures"]
     assert "bit for bit" in made.findings[3]["words"] and "to the last digit" in made.findings[4]["words"]
-    assert "Learning again, " in run.log and run.log.rstrip().endswith("All holds.") and run.epochs == []
+    assert "Retraining: " in run.log and run.log.rstrip().endswith("All checks passed.") and run.epochs == []
     assert bundle.file_hashes(version.path) == files
     assert not [path for path in (version.path.parents[1] / ".verifying").iterdir() if path.is_dir()]
     tasks.execute_verification(run.pk)
@@ -91,7 +91,7 @@ def test_what_does_not_hold_is_what_was_found_and_no_failure(version: ModelVersi
     run = VerifyingRun.objects.get()
     assert (made.holds, made.learned_again, made.by) == (False, False, None)
     assert (run.state, run.verification) == ("succeeded", made)
-    assert "What does not hold: files." in run.log
+    assert "Failed checks: files." in run.log
 
 
 def test_a_look_that_fails_leaves_no_word_on_the_version(version: ModelVersion) -> None:
@@ -121,7 +121,7 @@ def test_who_lost_the_run_writes_nothing_down(version: ModelVersion) -> None:
 
 def test_one_worker_looks_at_a_version_at_a_time(version: ModelVersion, model: RegisteredModel) -> None:
     run = start(version, enqueue=False)
-    with pytest.raises(VerificationInProgress, match="plate version 1 is being verified already"):
+    with pytest.raises(VerificationInProgress, match="A verification of plate version 1 is already in progress"):
         start(version, hashes_only=True)
     with pytest.raises(IntegrityError, match="verifying_ends_with_its_verification"), transaction.atomic():
         VerifyingRun.objects.update(state="succeeded")
@@ -154,7 +154,7 @@ def test_the_command_hands_it_to_a_worker(version: ModelVersion) -> None:
     run = VerifyingRun.objects.get()
     assert (out.getvalue().strip(), run.state, run.hashes_only) == (str(run.pk), "queued", True)
     assert not Verification.objects.exists()
-    with pytest.raises(CommandError, match="is being verified already"):
+    with pytest.raises(CommandError, match="is already in progress"):
         call_command("verify_version", "plate", "1", "--queue")
 
 
@@ -193,16 +193,16 @@ def test_the_page_s_door(version: ModelVersion, mia: User) -> None:
     ada = Client()
     ada.force_login(make_person("ada", "view_modelversion"), BACKEND)
     assert ada.post(door).status_code == 403
-    assert "Verify it" not in ada.get(page).content.decode()
+    assert "Verify version" not in ada.get(page).content.decode()
     client = Client()
     client.force_login(mia, BACKEND)
     assert (client.get(door).status_code, client.post(door.replace("/1/", "/9/")).status_code) == (405, 404)
-    assert "Verify it" in client.get(page).content.decode()
+    assert "Verify version" in client.get(page).content.decode()
     answer = client.post(door)
     assert (answer.status_code, answer["Location"]) == (302, f"{page}#verification")
     assert (VerifyingRun.objects.get().requested_by, VerifyingRun.objects.get().hashes_only) == (mia, False)
     refused = client.post(door, {"hashes_only": "on"}, follow=True).content.decode()
-    assert "plate version 1 is being verified already" in refused and "Verify it" not in refused
+    assert "A verification of plate version 1 is already in progress" in refused and "Verify version" not in refused
 
 
 def test_an_imported_version_s_page_offers_its_hashes_alone(version: ModelVersion, mia: User) -> None:
@@ -210,7 +210,7 @@ def test_an_imported_version_s_page_offers_its_hashes_alone(version: ModelVersio
     client = Client()
     client.force_login(mia, BACKEND)
     page = client.get(reverse("version", args=["plate", 1])).content.decode()
-    assert "Verify its hashes only" in page and "Verify it<" not in page and "its images are at North" in page
+    assert "Verify hashes only" in page and "Verify version<" not in page and "its images are at North" in page
 
 
 def test_the_admin_shows_it_and_changes_none(version: ModelVersion) -> None:
@@ -224,5 +224,7 @@ def test_the_admin_shows_it_and_changes_none(version: ModelVersion) -> None:
         if row:
             shown = client.get(reverse(f"admin:mltasks_{name}_change", args=[row.pk]))
             assert shown.status_code == 200
-            assert "All hold" in shown.content.decode() or "sha256 that was recorded" in shown.content.decode()
+            assert (
+                "All checks passed" in shown.content.decode() or "have their recorded sha256" in shown.content.decode()
+            )
         assert client.get(reverse(f"admin:mltasks_{name}_add")).status_code == 403

@@ -169,7 +169,7 @@ def test_the_models_pages_are_translated(
     lesson = BackboneRun.objects.create(**fields, **taught, evaluation=measured)
     found = verification.record(champion, [Finding("files", False, "One of its files is not as it was.")], by=None)
     verification_runs.start(candidate, enqueue=False)
-    VerifyingRun.objects.update(state="running", stage="Reading its files")
+    VerifyingRun.objects.update(state="running", stage="Checking files")
     newer = make_version(plate, champion=True)
     client = client_of(make_reviewer("mia", "quality manager"))
     versions = [f"/models/plate/{version.number}/" for version in (champion, candidate, newer)]
