@@ -48,14 +48,14 @@ class TrustForm(forms.ModelForm):  # type: ignore[type-arg]  # no subscripts at 
 
     def clean(self) -> dict[str, Any]:
         """Check that key and fingerprint match; add a form error otherwise."""
-        found: dict[str, Any] = super().clean() or self.cleaned_data
-        if {"public_key", "fingerprint"} <= found.keys():
+        data: dict[str, Any] = super().clean() or self.cleaned_data
+        if {"public_key", "fingerprint"} <= data.keys():
             try:
-                key, print_ = trust_store.validate_key(found["public_key"].encode(), found["fingerprint"])
-                found |= {"public_key": key, "fingerprint": print_}
+                key, fingerprint = trust_store.validate_key(data["public_key"].encode(), data["fingerprint"])
+                data |= {"public_key": key, "fingerprint": fingerprint}
             except ValueError as error:
                 self.add_error("fingerprint", str(error))
-        return found
+        return data
 
 
 @admin.register(TrustedPlant)

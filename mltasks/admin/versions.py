@@ -61,7 +61,7 @@ class ModelVersionAdmin(ReadOnlyAdmin):
     @admin.display(description=_("last promoted"))
     def last_promotion(self, version: ModelVersion) -> str:
         """Return the user and reason of the last promotion."""
-        last = max(version.promotions.all(), key=lambda one: one.created_at, default=None)
+        last = max(version.promotions.all(), key=lambda promotion: promotion.created_at, default=None)
         return f"{last.by or gettext('a command')}: {last.reason[:60]}" if last else gettext("never")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ModelVersion]:
@@ -105,5 +105,5 @@ def _metric_cell(version: ModelVersion, name: str) -> SafeString:
     if low is None or high is None:
         return format_html("{}", percent(value))
     interval = gettext("{low} to {high}").format(low=percent(low), high=percent(high))
-    words = "<b>{}</b> <small>{}, <span class='sl-whole'>n = {}</span></small>"
-    return format_html(words, percent(value), interval, int(estimate.get("n") or 0))
+    template = "<b>{}</b> <small>{}, <span class='sl-whole'>n = {}</span></small>"
+    return format_html(template, percent(value), interval, int(estimate.get("n") or 0))

@@ -65,15 +65,15 @@ class VersionGate(APIView):
         """
         version = get_version_or_404(product, number)
         champion = registry.champion(version.model)
-        by = request.user if isinstance(request.user, User) else None
-        lines = gate.evaluate(version, champion, by)
-        found = {
-            "open": gate.state(lines) != gate.State.CLOSED,
-            "state": gate.state(lines),
+        lines = gate.evaluate(version, champion, request.user if isinstance(request.user, User) else None)
+        state = gate.state(lines)
+        values = {
+            "open": state != gate.State.CLOSED,
+            "state": state,
             "champion": champion.number if champion else None,
             "lines": [line.to_json() for line in lines],
         }
-        return Response(GateSerializer(found).data)
+        return Response(GateSerializer(values).data)
 
 
 class VersionApprove(VersionStep):
@@ -87,9 +87,9 @@ class VersionApprove(VersionStep):
         tags=OPENAPI_TAGS,
         summary="Approve a version over the present champion",
     )
-    def post(self, version: ModelVersion, **asked: Any) -> Approval:
+    def post(self, version: ModelVersion, **fields: Any) -> Approval:
         """Approve the version over the present champion.
 
         Requires the permission to promote. The approval counts if another person promotes the version.
         """
-        return registry.approve(version, by=current_user(self.request), **asked)
+        return registry.approve(version, by=current_user(self.request), **fields)

@@ -45,5 +45,4 @@ class VersionCard(APIView):
     @extend_schema(tags=["models"], summary="The model card of a version", responses=ModelCardSerializer)
     def get(self, request: Request, product: str, number: int) -> Response:
         """Return the model card; the page `/models/{product}/{number}/card/` shows the same facts."""
-        found = get_version_or_404(product, number)
-        return Response(model_card.build_model_card(found))
+        return Response(model_card.build_model_card(get_version_or_404(product, number)))

@@ -85,8 +85,8 @@ class VersionVerify(VersionStep):
     )
     def get(self, request: Request, product: str, number: int) -> Response:
         """Return the newest verification and the newest verification run."""
-        found = verification_report.load_report(get_version_or_404(product, number))
-        return Response(VerificationStateSerializer({"verification": found.last, "run": found.run}).data)
+        report = verification_report.load_report(get_version_or_404(product, number))
+        return Response(VerificationStateSerializer({"verification": report.last, "run": report.run}).data)
 
     @step(
         VerifyRequestSerializer,
@@ -94,11 +94,11 @@ class VersionVerify(VersionStep):
         tags=OPENAPI_TAGS,
         summary="Queue a verification of a version",
     )
-    def post(self, version: ModelVersion, **asked: Any) -> VerifyingRun:
+    def post(self, version: ModelVersion, **fields: Any) -> VerifyingRun:
         """Queue a verification of the version's files, snapshot and images, and its retraining.
 
         Requires the permission to train. While another verification is queued or running, the answer is 409.
         """
-        run = verification_runs.start(version, by=current_user(self.request), **asked)
+        run = verification_runs.start(version, by=current_user(self.request), **fields)
         run.refresh_from_db()  # the database set its time
         return run

@@ -56,8 +56,8 @@ class VersionList(ListAPIView[ModelVersion]):
     def get_queryset(self) -> QuerySet[ModelVersion]:
         """Return the versions of the addressed product. Raises Http404 for an unknown product."""
         model = get_object_or_404(RegisteredModel, name=self.kwargs["product"])
-        people = ("promotions__by", "promotions__previous", "promotions__model", "promotions__version")
-        return ModelVersion.objects.filter(model=model).with_metrics().prefetch_related(*people)
+        related = ("promotions__by", "promotions__previous", "promotions__model", "promotions__version")
+        return ModelVersion.objects.filter(model=model).with_metrics().prefetch_related(*related)
 
 
 class VersionDetail(APIView):
@@ -66,8 +66,8 @@ class VersionDetail(APIView):
     @extend_schema(tags=OPENAPI_TAGS, summary="One version", responses=VersionSerializer)
     def get(self, request: Request, product: str, number: int) -> Response:
         """Return one version with its labels and figures."""
-        found = ModelVersion.objects.with_metrics().filter(model__name=product, number=number)
-        return Response(VersionSerializer(get_object_or_404(found)).data)
+        version = get_object_or_404(ModelVersion.objects.with_metrics(), model__name=product, number=number)
+        return Response(VersionSerializer(version).data)
 
 
 class VersionReportView(APIView):
@@ -83,12 +83,12 @@ class VersionPromote(VersionStep):
     """Promotion of a version to champion."""
 
     @step(PromotionRequestSerializer, {201: PromotionSerializer}, tags=OPENAPI_TAGS, summary="Make a version champion")
-    def post(self, version: ModelVersion, **asked: Any) -> Promotion:
+    def post(self, version: ModelVersion, **fields: Any) -> Promotion:
         """Make the version champion. A retired version can be promoted, too.
 
         Requires the permission to promote.
         """
-        return registry.promote(version, by=current_user(self.request), **asked)
+        return registry.promote(version, by=current_user(self.request), **fields)
 
 
 class VersionRollback(VersionStep):
@@ -100,12 +100,12 @@ class VersionRollback(VersionStep):
         tags=OPENAPI_TAGS,
         summary="Roll back to a former champion",
     )
-    def post(self, version: ModelVersion, **asked: Any) -> Promotion:
+    def post(self, version: ModelVersion, **fields: Any) -> Promotion:
         """Make a former champion champion again.
 
         Requires the permission to promote. A version that was never champion is answered 409.
         """
-        return registry.roll_back(version, by=current_user(self.request), **asked)
+        return registry.roll_back(version, by=current_user(self.request), **fields)
 
 
 class VersionFile(APIView):

@@ -126,10 +126,10 @@ def describe_error(error: BaseException) -> str:
 
 
 def _record_failure(lease: RunLease, reporter: RunReporter, error: BaseException) -> None:
-    said = reporter.unwritten_fields()
-    said["log"] += "".join(traceback.format_exception(error))
+    fields = reporter.unwritten_fields()
+    fields["log"] += "".join(traceback.format_exception(error))
     try:
-        lease.finish(RunState.FAILED, error=describe_error(error), stage=gettext_noop("Failed"), **said)
+        lease.finish(RunState.FAILED, error=describe_error(error), stage=gettext_noop("Failed"), **fields)
     except LeaseLost:
         logger.warning("Run %s failed after it lost its lease; its row is not changed.", lease.run_id)
 

@@ -137,15 +137,15 @@ def release_after_failure(run: Run, token: uuid.UUID, reason: str) -> bool:
     has changed since.
     """
     if run.is_last_attempt:
-        after = f"It was the last of {run.max_attempts} attempts." if run.max_attempts > 1 else "Start it again."
+        next_step = f"It was the last of {run.max_attempts} attempts." if run.max_attempts > 1 else "Start it again."
         fields: dict[str, Any] = {"state": run.State.FAILED, "finished_at": Now(), "stage": gettext_noop("Failed")}
     else:
-        after = "It will be tried again."
+        next_step = "It will be tried again."
         fields = {"state": run.State.QUEUED, "enqueued_at": None, "stage": gettext_noop("Waiting for another attempt")}
-    said = f"{reason}, attempt {run.attempt} of {run.max_attempts}. {after}"
+    error = f"{reason}, attempt {run.attempt} of {run.max_attempts}. {next_step}"
     held = runs_of(type(run)).with_lease_token(token).filter(pk=run.pk, attempt=run.attempt)
-    log = Concat(F("log"), Value(log_line(said)))
-    return bool(held.update(error=said, lease_token=None, lease_expires_at=None, log=log, **fields))
+    log = Concat(F("log"), Value(log_line(error)))
+    return bool(held.update(error=error, lease_token=None, lease_expires_at=None, log=log, **fields))
 
 
 def requeue(run: Run) -> bool:

@@ -66,9 +66,9 @@ class RunReporter:
 
     def finish(self, text: str, *, stage: str = DONE_STAGE, **fields: Any) -> None:
         """Record the run's success, with ``text`` as the last line of its log. Raises LeaseLost."""
-        said = self.unwritten_fields()
-        said["log"] += log_line(text)
-        self.lease.finish(RunState.SUCCEEDED, progress=1.0, stage=stage, **said, **fields)
+        fields |= self.unwritten_fields()
+        fields["log"] += log_line(text)
+        self.lease.finish(RunState.SUCCEEDED, progress=1.0, stage=stage, **fields)
 
 
 def keep_lease_alive(reporter: RunReporter) -> AbstractContextManager[None]:

@@ -101,6 +101,6 @@ def _exit_text(code: int, activity: str) -> str:
 def _read_tail(errors: IO[bytes]) -> str:
     """Return the end of the process's stderr; copy all of it to the worker's stderr."""
     errors.seek(0)
-    said = errors.read().decode(errors="replace")
-    sys.stderr.write(said)
-    return said[-_STDERR_TAIL:]
+    output = errors.read().decode(errors="replace")
+    sys.stderr.write(output)
+    return output[-_STDERR_TAIL:]

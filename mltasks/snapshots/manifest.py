@@ -66,8 +66,8 @@ def _items(snapshot: DatasetSnapshot) -> Iterator[SnapshotItem]:
 
 def _cells(item: SnapshotItem) -> Sequence[Any]:
     label = "FAIL" if item.target else "PASS"
-    said = (spreadsheet_safe(item.defect_type), spreadsheet_safe(item.group), item.split, item.roi, item.image_name)
-    return (spreadsheet_safe(item.title), item.image_sha256, label, *said)
+    title, defect_type, group = map(spreadsheet_safe, (item.title, item.defect_type, item.group))
+    return (title, item.image_sha256, label, defect_type, group, item.split, item.roi, item.image_name)
 
 
 def _csv_line(cells: Sequence[Any]) -> bytes:

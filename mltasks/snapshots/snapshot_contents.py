@@ -98,27 +98,27 @@ def list_items(
     ``split``, ``label`` (PASS or FAIL), ``defect_type`` and ``q``, a prefix of the title or the sha256. Images in
     ``excluding`` are left out.
     """
-    fits = _filter_items(snapshot, filters)
+    matches = _filter_items(snapshot, filters)
     if excluding:
-        fits = fits.exclude(image_sha256__in=excluding)
+        matches = matches.exclude(image_sha256__in=excluding)
     position = cursor if _SHA256.fullmatch(cursor) else ""
-    found = list(fits.filter(image_sha256__gt=position).order_by("image_sha256")[: PAGE_SIZE + 1])
+    items = list(matches.filter(image_sha256__gt=position).order_by("image_sha256")[: PAGE_SIZE + 1])
     return ItemPage(
-        items=found[:PAGE_SIZE],
-        offset=fits.filter(image_sha256__lte=position).count() if position else 0,
-        total=fits.count(),
-        next_cursor=found[PAGE_SIZE - 1].image_sha256 if len(found) > PAGE_SIZE else "",
+        items=items[:PAGE_SIZE],
+        offset=matches.filter(image_sha256__lte=position).count() if position else 0,
+        total=matches.count(),
+        next_cursor=items[PAGE_SIZE - 1].image_sha256 if len(items) > PAGE_SIZE else "",
     )
 
 
 def _filter_items(snapshot: DatasetSnapshot, filters: Mapping[str, str]) -> QuerySet[SnapshotItem]:
-    fits = snapshot.items.all()
+    items = snapshot.items.all()
     if split := filters.get("split"):
-        fits = fits.filter(split=split)
+        items = items.filter(split=split)
     if label := filters.get("label"):
-        fits = fits.filter(target=TARGET_BY_VERDICT[label])
-    if kind := filters.get("defect_type"):
-        fits = fits.filter(defect_type="" if kind == UNNAMED_TYPE else kind, target=DEFECT)
-    if text := filters.get("q"):
-        fits = fits.filter(Q(title__istartswith=text) | Q(image_sha256__startswith=text.lower()))
-    return fits
+        items = items.filter(target=TARGET_BY_VERDICT[label])
+    if defect_type := filters.get("defect_type"):
+        items = items.filter(defect_type="" if defect_type == UNNAMED_TYPE else defect_type, target=DEFECT)
+    if prefix := filters.get("q"):
+        items = items.filter(Q(title__istartswith=prefix) | Q(image_sha256__startswith=prefix.lower()))
+    return items

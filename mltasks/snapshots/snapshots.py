@@ -58,10 +58,9 @@ def freeze(model: RegisteredModel, samples: Iterable[Sample], config: TrainConfi
 def _assign_splits(samples: Sequence[Sample], config: TrainConfig) -> list[Sample]:
     """Assign splits to the samples; lock every sample of a part that has a locked sample."""
     locked = {sample.group for sample in samples if sample.split == HOLDOUT}
-    dealt = {
-        sample.sha256: sample for sample in assign_splits([one for one in samples if one.group not in locked], config)
-    }
-    return [dealt.get(sample.sha256) or replace(sample, split=HOLDOUT) for sample in samples]
+    trainable = [sample for sample in samples if sample.group not in locked]
+    assigned = {sample.sha256: sample for sample in assign_splits(trainable, config)}
+    return [assigned.get(sample.sha256) or replace(sample, split=HOLDOUT) for sample in samples]
 
 
 @contextmanager
@@ -84,9 +83,9 @@ def verified_samples(snapshot: DatasetSnapshot, root: Path | None = None) -> lis
     samples = snapshot.samples(root or Path(settings.MEDIA_ROOT))
     bad = [sample.name for sample in samples if _sha256(sample.path) != sample.sha256]
     if bad:
-        named = ", ".join(bad[:3]) + (" …" if len(bad) > 3 else "")
+        names = ", ".join(bad[:3]) + (" …" if len(bad) > 3 else "")
         raise SnapshotDamaged(
-            f"{len(bad)} of {len(samples)} images of {snapshot} are missing from disk or changed: {named}. "
+            f"{len(bad)} of {len(samples)} images of {snapshot} are missing from disk or changed: {names}. "
             "Restore them from a backup, or retrain on a new snapshot."
         )
     return [sample for sample in samples if sample.split != HOLDOUT]
@@ -100,15 +99,15 @@ def _refuse_duplicates(samples: Sequence[Sample]) -> None:
 
 def _with_groups(samples: Sequence[Sample]) -> list[Sample]:
     """Return the samples with their groups; images are read only if a part id is missing."""
-    known = [sample.group != file_group(sample.sha256) for sample in samples]
-    if all(known):
+    has_part_id = [sample.group != file_group(sample.sha256) for sample in samples]
+    if all(has_part_id):
         return list(samples)
     names = [_image_name(sample) for sample in samples]
     files = ((name, sample.sha256) for name, sample in zip(names, samples, strict=True))
     with object_store.local_images(files) as root:
         readable = [replace(sample, path=root / name) for name, sample in zip(names, samples, strict=True)]
-        grouped = group_samples(readable, known)
-    return [replace(sample, group=one.group) for sample, one in zip(samples, grouped, strict=True)]
+        grouped = group_samples(readable, has_part_id)
+    return [replace(sample, group=in_group.group) for sample, in_group in zip(samples, grouped, strict=True)]
 
 
 def _refuse_paths_outside(samples: Sequence[Sample]) -> None:

@@ -106,7 +106,7 @@ def _files() -> Iterator[tuple[float, int, Path]]:
         for name in names:
             path = Path(folder, name)
             try:
-                found = path.stat()
+                status = path.stat()
             except FileNotFoundError:  # another process evicted it
                 continue
-            yield found.st_mtime, found.st_size, path
+            yield status.st_mtime, status.st_size, path

@@ -76,8 +76,8 @@ class Bucket(S3Storage):
     def read(self, name: str, into: BinaryIO) -> None:
         """Write the object's bytes into a file. Raises FileNotFoundError if there is no object."""
         with self._translate_errors(name):
-            found = self._client.get_object(Bucket=self.bucket_name, Key=self._normalize_name(name))
-            with closing(found["Body"]) as body:
+            answer = self._client.get_object(Bucket=self.bucket_name, Key=self._normalize_name(name))
+            with closing(answer["Body"]) as body:
                 shutil.copyfileobj(body, into, _CHUNK_BYTES)
 
     def remove(self, name: str) -> None:
@@ -90,13 +90,13 @@ class Bucket(S3Storage):
 
         The write time is in seconds since 1970.
         """
-        whole = self._normalize_name(folder)
+        prefix = self._normalize_name(folder)
         with self._translate_errors(folder):
-            pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket_name, Prefix=whole)
+            pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket_name, Prefix=prefix)
             for page in pages:
-                for one in page.get("Contents", ()):
-                    name = folder + one["Key"].removeprefix(whole)
-                    yield name, int(one["Size"]), one["LastModified"].timestamp()
+                for entry in page.get("Contents", ()):
+                    name = folder + entry["Key"].removeprefix(prefix)
+                    yield name, int(entry["Size"]), entry["LastModified"].timestamp()
 
     def check_reachable(self) -> None:
         """Check within about three seconds that the bucket exists and accepts the credentials."""
@@ -116,8 +116,7 @@ class Bucket(S3Storage):
         try:
             yield
         except ClientError as error:
-            said = error.response["Error"].get("Code", "")
-            if said in ("404", "NoSuchKey", "NotFound"):
+            if error.response["Error"].get("Code", "") in ("404", "NoSuchKey", "NotFound"):
                 raise FileNotFoundError(f"The bucket {self.bucket_name} has no {name}.") from None
             raise StoreUnreachable(
                 f"The bucket {self.bucket_name} at {self._endpoint_name} refused: {error}"

@@ -56,12 +56,8 @@ def select_images(images: Iterable[PretrainingImage], count: int, seed: int) -> 
 
     Labeled images measure the backbone. They are left out if there are ``count`` or 500 unlabeled images.
     """
-    different = {one.sha256: one for one in images}
-    unlabeled = [one for one in different.values() if not one.labeled]
-    clean = len(unlabeled) >= min(count, MIN_UNLABELED)
-    drawn = sorted(unlabeled if clean else different.values(), key=lambda one: _shuffle_key(seed, one.sha256))[:count]
-    return ImageSelection(tuple(drawn), saw_labeled=any(one.labeled for one in drawn))
-
-
-def _shuffle_key(seed: int, sha256: str) -> str:
-    return hashlib.sha256(f"{seed}:{sha256}".encode()).hexdigest()
+    distinct = {image.sha256: image for image in images}
+    unlabeled = [image for image in distinct.values() if not image.labeled]
+    candidates = unlabeled if len(unlabeled) >= min(count, MIN_UNLABELED) else distinct.values()
+    sample = sorted(candidates, key=lambda image: hashlib.sha256(f"{seed}:{image.sha256}".encode()).digest())[:count]
+    return ImageSelection(tuple(sample), saw_labeled=any(image.labeled for image in sample))

@@ -195,13 +195,13 @@ def _compare_metrics(recorded: Mapping[str, Any], retrained: Mapping[str, Any], 
         for name in COMPARED_METRICS
         if name in recorded and name in retrained
     }
-    apart = {
+    changed = {
         name: pair
         for name, pair in values.items()
         if (pair[0] != pair[1] if exact or None in pair else abs(pair[0] - pair[1]) > TOLERANCE)
     }
-    if apart:
-        changes = (f"{name.replace('_', ' ')} was {before} and is {after}" for name, (before, after) in apart.items())
+    if changed:
+        changes = (f"{name.replace('_', ' ')} was {before} and is {after}" for name, (before, after) in changed.items())
         return Finding("figures", False, f"{', '.join(changes)}. Allowed difference: {0 if exact else TOLERANCE}.")
     names = ", ".join(values).replace("_", " ")
     return Finding("figures", True, f"{names}: equal {'to the last digit' if exact else f'within {TOLERANCE}'}.")

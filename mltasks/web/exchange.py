@@ -41,21 +41,22 @@ def export_version(request: HttpRequest, model: str, number: int) -> HttpRespons
 @may_exchange
 def import_version(request: HttpRequest, model: str) -> HttpResponse:
     """Show the trusted plants and the import form, or import the posted version."""
-    found = get_object_or_404(RegisteredModel, name=model)
-    remember_choice(request, found)
+    registered_model = get_object_or_404(RegisteredModel, name=model)
+    remember_choice(request, registered_model)
     form = ImportForm(request.POST or None, request.FILES or None)
     if request.method == "GET":
-        return _render_page(request, found, ImportForm())
+        return _render_page(request, registered_model, ImportForm())
     if form.is_valid():
         try:
-            version = version_import.import_version(found, form.cleaned_data["file"].file, by=current_user(request))
+            file = form.cleaned_data["file"].file
+            version = version_import.import_version(registered_model, file, by=current_user(request))
         except version_import.ImportRefused as error:
             form.add_error(None, str(error))
         else:
             text = _("Imported {origin} as version {number}, a candidate. Read its report, then compare the versions.")
             messages.success(request, text.format(origin=version.imported, number=version.number))
             return redirect("version", model, version.number)
-    return _render_page(request, found, form, status=400)
+    return _render_page(request, registered_model, form, status=400)
 
 
 @require_GET

@@ -19,13 +19,10 @@ def _get_run(pk: int) -> BackboneRun:
 
 
 def _context(run: BackboneRun) -> dict[str, Any]:
-    """Return the page's values; ``reached`` are name and estimate of each measured backbone.
-
-    The best backbone is first.
-    """
-    candidates = run.evaluation.get("candidates", {})
-    reached = sorted(candidates.items(), key=lambda one: -(one[1]["value"] or 0.0))
-    return {"run": run, "reached": reached, "images": run.config.get("images", 0)}
+    """Return the page's values; ``measured`` are name and estimate of each backbone, best first."""
+    estimates = run.evaluation.get("candidates", {})
+    measured = sorted(estimates.items(), key=lambda item: -(item[1]["value"] or 0.0))
+    return {"run": run, "measured": measured, "images": run.config.get("images", 0)}
 
 
 pretraining_run, pretraining_run_live = live_pages(

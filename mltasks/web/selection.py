@@ -35,8 +35,8 @@ def chosen_model(request: HttpRequest) -> RegisteredModel | None:
     A new session starts with the model chosen by the function that ``set_first_model`` registered, else with the first
     model. The choice is stored in the session. Raises Http404 for an unknown name.
     """
-    if asked := request.GET.get(PRODUCT_PARAMETER):
-        chosen: RegisteredModel | None = get_object_or_404(RegisteredModel, name=asked)
+    if name := request.GET.get(PRODUCT_PARAMETER):
+        chosen: RegisteredModel | None = get_object_or_404(RegisteredModel, name=name)
     else:
         chosen = _session_model(request) or _default_model(request)
     if chosen is not None:

@@ -38,8 +38,8 @@ def test_it_is_asked_for_watched_and_read(
     expect(section.get_by_text("Verification in progress: 0 %")).to_be_in_viewport()
     expect(section.get_by_role("button")).to_have_count(0)
     VerifyingRun.objects.update(state="running", progress=0.4, stage="Retraining: fold 1 of 2, epoch 3")
-    expect(section.get_by_text("Being verified: 40 %")).to_be_visible()
-    expect(section).to_contain_text("Learning again, fold 1 of 2, epoch 3")
+    expect(section.get_by_text("Verification in progress: 40 %")).to_be_visible()
+    expect(section).to_contain_text("Retraining: fold 1 of 2, epoch 3")
     take_screenshots(page, "version-being-verified")
 
     VerifyingRun.objects.update(state="queued", hashes_only=True)

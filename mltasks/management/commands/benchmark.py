@@ -68,9 +68,10 @@ class Command(BaseCommand):
                 table = run_protocol(order, show, tell)
             except ValueError as error:
                 raise CommandError(str(error)) from error
-        found = {"name": options["name"], "seconds": round(time.monotonic() - started, 1), **table.to_json()}
-        self.stdout.write(f"{table}\n\nMeasured in {found['seconds']:.0f} s.")
-        text = json.dumps(found, indent=2, allow_nan=False)
+        seconds = round(time.monotonic() - started, 1)
+        self.stdout.write(f"{table}\n\nMeasured in {seconds:.0f} s.")
+        result = {"name": options["name"], "seconds": seconds, **table.to_json()}
+        text = json.dumps(result, indent=2, allow_nan=False)
         self.stdout.write(text)
         if options["json"]:
             options["json"].write_text(text + "\n", encoding="utf-8")
@@ -80,13 +81,13 @@ class Command(BaseCommand):
 
 def _settings(pairs: list[str]) -> dict[str, Any]:
     """Return training settings as JSON values, or as text if they are no JSON."""
-    found: dict[str, Any] = {}
+    settings: dict[str, Any] = {}
     for pair in pairs:
         name, equals, value = pair.partition("=")
         if not equals:
             raise CommandError(f"A setting is NAME=VALUE, not {pair!r}.")
         try:
-            found[name] = json.loads(value)
+            settings[name] = json.loads(value)
         except ValueError:
-            found[name] = value
-    return found
+            settings[name] = value
+    return settings
