@@ -16,7 +16,7 @@ from django.db import InterfaceError, OperationalError, connection
 from django.db.models.functions import Now
 
 from mltasks.models import Run, TrainingRun
-from mltasks.runs import run_recovery
+from mltasks.runs import orphaned_files
 from mltasks.runs.lease import LEASE_DURATION, STARTING_STAGE, RunLease, RunNotAvailable, release_after_failure
 from mltasks.runs.run_reporter import STALL_TIMEOUT
 
@@ -32,7 +32,7 @@ def supervise(run_id: int, run_class: type[Run] = TrainingRun) -> bool:
     last attempt.
     """
     # The periodic recovery may run on other machines only; files of a killed training lie on this machine.
-    run_recovery.remove_orphaned_files()
+    orphaned_files.remove_orphaned_files()
     try:
         lease = RunLease.take(run_id, run_class)
     except RunNotAvailable:

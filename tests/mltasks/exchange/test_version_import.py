@@ -26,7 +26,7 @@ from mltasks.exchange.version_import import import_version
 from mltasks.models import ImportedVersion, ModelVersion, RegisteredModel, TrainingRun, TrustedPlant
 from mltasks.models.trusted_plants import format_fingerprint
 from mltasks.registry import registry, scorers
-from mltasks.runs import run_recovery
+from mltasks.runs import orphaned_files, run_recovery
 from mltasks.storage import version_store
 from mltasks.storage.store_errors import StoreUnreachable
 from mltasks.text import strict_json
@@ -108,7 +108,7 @@ def test_it_arrives_as_a_candidate_that_scores_the_same(
     )
     assert not record(came, found, by=mia).learned_again, "Its images are not here."
     assert registry.promote(came, by=mia, reason="Good enough to start.").version == came
-    assert run_recovery.remove_orphaned_versions() == 0 and not files_below(
+    assert orphaned_files.remove_orphaned_versions() == 0 and not files_below(
         Path(configured.VERSIONS_DIR) / ".importing"
     )
     with pytest.raises(ProgrammingError, match="Cannot update or delete"), transaction.atomic():

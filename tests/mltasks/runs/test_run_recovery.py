@@ -12,7 +12,7 @@ from django.db.models.functions import Now
 from redis import Redis
 
 from mltasks.models import DatasetSnapshot, RegisteredModel, TrainingRun
-from mltasks.runs import dispatch, run_recovery
+from mltasks.runs import dispatch, orphaned_files, run_recovery
 from mltasks.runs.lease import RunLease
 from tests.mltasks.conftest import make_run
 from tests.tiny_model import MakeVersion
@@ -76,7 +76,7 @@ def test_it_removes_what_attempts_without_a_version_left(snapshot: DatasetSnapsh
     run = make_run(snapshot, state="failed", attempt=2)
     whole = _make_version_folder(run.bundle_name)
     draft = _make_version_folder(f"{run.model.name}/.{whole.name}.0a1b2c3d.partial")
-    assert run_recovery.remove_orphaned_versions() == 2
+    assert orphaned_files.remove_orphaned_versions() == 2
     assert not whole.exists()
     assert not draft.exists()
 
@@ -94,6 +94,6 @@ def test_it_keeps_versions_running_attempts_and_what_it_does_not_know(
         _make_version_folder(f"{model.name}/my-notes"),
     ]
     stale = _make_version_folder(running.bundle_name.replace(f"-{running.pk}-2-", f"-{running.pk}-1-"))
-    assert run_recovery.remove_orphaned_versions() == 1
+    assert orphaned_files.remove_orphaned_versions() == 1
     assert all(path.exists() for path in kept)
     assert not stale.exists()

@@ -19,7 +19,7 @@ from django.conf import settings
 from mltasks.models import BackboneRun, ModelVersion, RegisteredModel, TrainingRun
 from mltasks.registry import registry, scorers
 from mltasks.reports.report_files import public_files
-from mltasks.runs import run_recovery
+from mltasks.runs import orphaned_files
 from mltasks.runs.execution import execute
 from mltasks.snapshots.snapshots import freeze
 from mltasks.storage import object_store, tar_archive, version_store
@@ -203,7 +203,7 @@ def test_the_sweep_removes_what_an_attempt_published_in_vain(snapshot: Any, buck
     (folder / "meta.json").write_bytes(b"{}")
     version_store.publish(run.bundle_name)
     assert bucket.names() == [f"versions/{run.bundle_name}.tar"]
-    assert run_recovery.remove_orphaned_versions() == 1
+    assert orphaned_files.remove_orphaned_versions() == 1
     assert bucket.names() == []
 
 

@@ -14,10 +14,9 @@ from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
 from mltasks.models import BackboneRun, DatasetSnapshot, RegisteredModel, TrainingRun
-from mltasks.runs import run_recovery
+from mltasks.runs import orphaned_files, run_recovery
 from mltasks.runs.execution import execute
 from mltasks.runs.lease import RunNotAvailable
-from mltasks.storage import backbone_cleanup
 from mltasks.training import backbone_choice, pretraining, training
 from mltasks.training.pretraining import PretrainingRefused
 from mltasks.training.pretraining_images import PretrainingImage
@@ -196,6 +195,6 @@ def test_the_sweep_removes_what_no_lesson_needs_and_nothing_else(model: Register
         "mine.safetensors",
         kept.path.name,
     }
-    BackboneRun.objects.filter(pk=ended.pk).update(finished_at=Now() - backbone_cleanup.WORK_DIR_LIFETIME)
-    assert backbone_cleanup.remove_orphaned_backbones() == 1
+    BackboneRun.objects.filter(pk=ended.pk).update(finished_at=Now() - orphaned_files.WORK_DIR_LIFETIME)
+    assert orphaned_files.remove_orphaned_backbones() == 1
     assert not ended.work_dir.exists()
