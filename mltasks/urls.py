@@ -2,16 +2,16 @@
 
 from django.urls import path
 
-from mltasks.web import exchange, pretraining, rollback, runs, verifications, versions
+from mltasks.web import exchange, rollback, runs, verifications, versions
 
 urlpatterns = [
     path("models/", versions.version_list, name="models"),
     path("models/run-<int:pk>/", runs.run, name="run"),
     path("models/run-<int:pk>/live/", runs.run_live, name="run-live"),
     path("models/run-<int:pk>/retry/", runs.run_retry, name="run-retry"),
-    path("models/backbone-<int:pk>/", pretraining.pretraining_run, name="backbone"),
-    path("models/backbone-<int:pk>/live/", pretraining.pretraining_run_live, name="backbone-live"),
-    path("models/backbone-<int:pk>/retry/", pretraining.pretraining_run_retry, name="backbone-retry"),
+    path("models/backbone-<int:pk>/", runs.pretraining_run, name="backbone"),
+    path("models/backbone-<int:pk>/live/", runs.pretraining_run_live, name="backbone-live"),
+    path("models/backbone-<int:pk>/retry/", runs.pretraining_run_retry, name="backbone-retry"),
     path("models/plant-key.pem", exchange.plant_key, name="plant-key"),
     path("models/<slug:model>/import/", exchange.import_version, name="version-import"),
     path("models/<slug:model>/<int:number>/export/", exchange.export_version, name="version-export"),

@@ -22,7 +22,7 @@ from mltasks.refusals import Refusal
 from mltasks.registry import registry
 from mltasks.runs import dispatch
 from mltasks.runs.execution import Executor, Finish
-from mltasks.runs.lease import WAITING_STAGE, log_line, requeue_or_refuse
+from mltasks.runs.lease import WAITING_STAGE, log_line
 from mltasks.vision.types import Progress, ProgressCallback
 
 DEFAULT_DAYS, DEFAULT_MAX_PARTS = 30, 5000
@@ -82,8 +82,7 @@ def start(
 
 def retry(replay: Replay) -> None:
     """Queue a failed replay again and keep its scores. Raises RunNotAvailable unless it failed."""
-    requeue_or_refuse(replay, _("Only a failed replay can be retried."))
-    dispatch.enqueue_on_commit(replay)
+    dispatch.requeue(replay, _("Only a failed replay can be retried."))
 
 
 class ReplayExecutor(Executor[Replay, replay_metrics.Figures, Replay]):

@@ -16,8 +16,7 @@ from labeling.queue.near_duplicate_claims import MAX_NEAR_DUPLICATES
 from labeling.queue.queue import MAX_HELD_CLAIMS
 from labeling.rechecks import recheck_resolution
 from labeling.review import blinding
-from mltasks.api.request_fields import RequestSerializer
-from mltasks.api.text_field import TextField
+from mltasks.api.request_fields import RequestSerializer, TextField
 
 MAX_COMMENT_LENGTH = 2000
 

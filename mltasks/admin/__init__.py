@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from mltasks.admin import plants, pretraining_runs, registry, training_runs, verifications, versions
+from mltasks.admin import plants, registry, runs, verifications, versions
 
-__all__ = ["plants", "pretraining_runs", "registry", "training_runs", "verifications", "versions"]
+__all__ = ["plants", "registry", "runs", "verifications", "versions"]

@@ -9,7 +9,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from mltasks.admin.read_only import ReadOnlyAdmin, badge
-from mltasks.admin.run_admin import RunAdmin
+from mltasks.admin.runs import RunAdmin
 from mltasks.models import Approval, Verification, VerifyingRun
 from mltasks.reports.verification_report import titled_findings
 

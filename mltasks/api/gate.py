@@ -14,8 +14,7 @@ from rest_framework.views import APIView
 from mltasks.api.default_permission import CanViewVersions, requires
 from mltasks.api.serializers import GateLineSerializer, PromotionRequestSerializer
 from mltasks.api.steps import step
-from mltasks.api.version_steps import VersionStep
-from mltasks.api.versions import OPENAPI_TAGS
+from mltasks.api.versions import OPENAPI_TAGS, VersionStep
 from mltasks.models import Approval, ModelVersion
 from mltasks.registry import gate, registry
 from mltasks.web.access import current_user

@@ -1,4 +1,4 @@
-"""Serializers of REST requests that refuse unknown fields."""
+"""Fields and serializers of REST requests: unknown fields and numbers as texts are refused."""
 
 from __future__ import annotations
 
@@ -24,6 +24,16 @@ class RequestSerializer(serializers.Serializer[Any]):
         """Return the validated fields. Raises ValidationError and UnknownFieldError."""
         if isinstance(data, Mapping) and (reason := unknown_fields_message(data, self.fields)):
             raise UnknownFieldError(reason)
+        return super().to_internal_value(data)
+
+
+class TextField(serializers.CharField):
+    """Text field that refuses numbers; the library's own field converts them to text."""
+
+    def to_internal_value(self, data: Any) -> str:
+        """Return the text. Raises ValidationError for anything else."""
+        if not isinstance(data, str):
+            self.fail("invalid")
         return super().to_internal_value(data)
 
 

@@ -7,8 +7,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from mltasks.api.request_fields import RequestSerializer
-from mltasks.api.text_field import TextField
+from mltasks.api.request_fields import RequestSerializer, TextField
 from mltasks.models import ImportedVersion, ModelVersion, Promotion, TrainingRun
 
 

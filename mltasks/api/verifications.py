@@ -12,8 +12,7 @@ from rest_framework.response import Response
 from mltasks.api.default_permission import CanViewVersions, requires
 from mltasks.api.request_fields import RequestSerializer
 from mltasks.api.steps import step
-from mltasks.api.version_steps import VersionStep
-from mltasks.api.versions import OPENAPI_TAGS
+from mltasks.api.versions import OPENAPI_TAGS, VersionStep
 from mltasks.models import ModelVersion, Verification, VerifyingRun
 from mltasks.reports import verification_report
 from mltasks.training import verification_runs

@@ -16,6 +16,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from mltasks.api.cursor_pages import TimestampCursorPagination
+from mltasks.api.default_permission import CanViewVersions, requires
 from mltasks.api.serializers import (
     PromotionRequestSerializer,
     PromotionSerializer,
@@ -24,9 +25,9 @@ from mltasks.api.serializers import (
     RunSerializer,
     VersionSerializer,
 )
-from mltasks.api.steps import step
-from mltasks.api.version_steps import VersionStep
+from mltasks.api.steps import StepView, step
 from mltasks.models import ModelVersion, Promotion, RegisteredModel, TrainingRun
+from mltasks.refusals import Refusal
 from mltasks.registry import registry
 from mltasks.reports.figure_themes import add_light_theme
 from mltasks.reports.report_files import public_files, report_json
@@ -36,6 +37,29 @@ from mltasks.web.selection import get_version_or_404
 # Plots contain names from files: a plot must not execute anything, even when opened directly.
 _FIGURE_CSP = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox"
 OPENAPI_TAGS = ["models"]
+
+
+MayPromote = requires(registry.PROMOTE_PERMISSION, "You may not promote versions.")
+
+
+class FilesDamaged(Refusal):
+    """Refusal of a version whose files are damaged."""
+
+    code = "bundle_corrupt"
+
+
+class VersionStep(StepView):
+    """Base of steps on one version."""
+
+    permission_classes = [CanViewVersions, MayPromote]
+
+    def target(self, *, product: str, number: int) -> ModelVersion:
+        """Return the addressed version. Raises Http404."""
+        return get_version_or_404(product, number)
+
+    def handle_exception(self, exc: Exception) -> Response:
+        """Answer a damaged version as a refusal."""
+        return super().handle_exception(FilesDamaged(str(exc)) if isinstance(exc, registry.BundleCorrupt) else exc)
 
 
 class NewestFirstPagination(TimestampCursorPagination):

@@ -92,9 +92,7 @@ def _record(run: TrainingRun, lease: RunLease, validated: ValidatedImport, by: U
             defective=document.snapshot.defective if document.snapshot else None,
             imported_by=by,
         )
-        lease.finish(
-            TrainingRun.State.SUCCEEDED, log=log_line(f"Made {version}."), progress=1.0, stage=gettext_noop("Done")
-        )
+        RunReporter(lease).finish(f"Made {version}.")
     return version
 
 

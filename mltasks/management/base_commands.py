@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import Any, ClassVar, TypeVar
 
 from django.contrib.auth.models import User
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db.models import Model, QuerySet
 
 from mltasks.models import ModelVersion
 from mltasks.refusals import Refusal
 from mltasks.registry import registry
-from mltasks.reports.report_files import find_version
 from mltasks.storage.store_errors import StoreUnreachable
 
 Row = TypeVar("Row", bound=Model)
@@ -22,10 +21,8 @@ class RefusableCommand(BaseCommand):
     """Command that exits with status 1 and the message of an exception in ``refusals``."""
 
     refusals: ClassVar[tuple[type[Exception], ...]] = (
-        Refusal,
-        PermissionDenied,
-        registry.BundleCorrupt,
-        StoreUnreachable,
+        *(Refusal, PermissionDenied, registry.BundleCorrupt),
+        *(StoreUnreachable, ImproperlyConfigured),
     )
 
     def execute(self, *args: Any, **options: Any) -> str | None:
@@ -53,20 +50,18 @@ class VersionCommand(ProductCommand):
         parser.add_argument("version", type=int, help="number of the version")
 
 
-def require(rows: QuerySet[Row], words: str) -> Row:
-    """Return the first row. Raises CommandError with ``words`` if there is none."""
+def require(rows: QuerySet[Row], missing: str) -> Row:
+    """Return the first row. Raises CommandError(missing) if there is none."""
     row = rows.first()
     if row is None:
-        raise CommandError(words)
+        raise CommandError(missing)
     return row
 
 
 def require_version(product: str, number: int) -> ModelVersion:
     """Return the version with its report, run and snapshot. Raises CommandError if missing."""
-    try:
-        return find_version(product, number)
-    except ModelVersion.DoesNotExist:
-        raise CommandError(f"{product!r} has no version {number}.") from None
+    rows = ModelVersion.objects.with_origin().filter(model__name=product, number=number)
+    return require(rows, f"{product!r} has no version {number}.")
 
 
 def person(username: str) -> User | None:

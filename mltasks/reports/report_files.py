@@ -1,4 +1,4 @@
-"""Versions by product and number, their reports as JSON and their public files."""
+"""Reports of versions as JSON and their public files."""
 
 from __future__ import annotations
 
@@ -15,11 +15,6 @@ logger = logging.getLogger(__name__)
 
 # Folders that a browser may fetch from a version: plots and worst errors, never the weights.
 PUBLIC_FOLDERS = ("plots/", "worst/")
-
-
-def find_version(product: str, number: int) -> ModelVersion:
-    """Return the version with its report, run and snapshot. Raises ModelVersion.DoesNotExist."""
-    return ModelVersion.objects.with_origin().get(model__name=product, number=number)
 
 
 def report_json(version: ModelVersion) -> dict[str, Any]:

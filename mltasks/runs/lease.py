@@ -86,10 +86,6 @@ class RunLease:
         """Return the run while this lease holds it; an empty query set afterwards."""
         return runs_of(self.run_class).with_lease_token(self.token).filter(pk=self.run_id)
 
-    def renew(self) -> None:
-        """Renew the lease. Raises LeaseLost."""
-        self.write()
-
     def finish(self, state: RunState, *, log: str, **fields: Any) -> None:
         """Write the run's end, with its final state. Raises LeaseLost."""
         self.write(state=state, finished_at=Now(), log=log, **fields)
@@ -146,22 +142,6 @@ def release_after_failure(run: Run, token: uuid.UUID, reason: str) -> bool:
     held = runs_of(type(run)).with_lease_token(token).filter(pk=run.pk, attempt=run.attempt)
     log = Concat(F("log"), Value(log_line(error)))
     return bool(held.update(error=error, lease_token=None, lease_expires_at=None, log=log, **fields))
-
-
-def requeue(run: Run) -> bool:
-    """Queue a failed run again, with all its attempts. Returns False if it did not fail."""
-    again: dict[str, Any] = {"attempt": 0, "finished_at": None, "enqueued_at": None, "stage": WAITING_STAGE}
-    failed = runs_of(type(run)).filter(pk=run.pk, state=RunState.FAILED)
-    return bool(failed.update(state=RunState.QUEUED, **again))
-
-
-def requeue_or_refuse(run: Run, refusal: str) -> None:
-    """Queue a failed run again, with all its attempts.
-
-    Raises RunNotAvailable(refusal) if the run did not fail.
-    """
-    if not requeue(run):
-        raise RunNotAvailable(refusal)
 
 
 def log_line(text: str) -> str:

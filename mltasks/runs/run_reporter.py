@@ -81,7 +81,7 @@ def keep_lease_alive(reporter: RunReporter) -> AbstractContextManager[None]:
 
     def renew() -> bool:
         try:
-            lease.renew()
+            lease.write()
         except LeaseLost:
             return False
         return True

@@ -18,7 +18,7 @@ from typing import BinaryIO
 from django.conf import settings
 
 from mltasks.storage import atomic_files
-from mltasks.storage.verified_fetch import fetch
+from mltasks.storage.store_errors import StoredFileDamaged
 from mltasks.vision.serving.bundle import file_sha256
 
 logger = logging.getLogger(__name__)
@@ -52,6 +52,23 @@ def get(name: str, sha256: str, read: Callable[[BinaryIO], None], *, verify: boo
     fetch(path, sha256, read, draft_dir=root() / DRAFT_FOLDER)
     record_growth(path.stat().st_size)
     return path
+
+
+def fetch(path: Path, sha256: str, read: Callable[[BinaryIO], None], *, draft_dir: Path, durable: bool = False) -> None:
+    """Let ``read`` write a stored file, check its hash, then rename the file to ``path``.
+
+    Raises StoredFileDamaged if the file has another hash, and what ``read`` raises.
+    """
+
+    def fill(draft: BinaryIO) -> None:
+        read(draft)
+        draft.flush()
+        actual = file_sha256(Path(draft.name))
+        if actual != sha256:
+            logger.error("%s in the store has sha256 %s, not the recorded %s.", path.name, actual, sha256)
+            raise StoredFileDamaged(f"{path.name} in the store is damaged: restore it from a backup of the bucket.")
+
+    atomic_files.write(path, fill, draft_dir=draft_dir, durable=durable)
 
 
 def touch(path: Path) -> bool:

@@ -1,4 +1,4 @@
-"""Versions in the shared store: published before their rows, fetched once per machine.
+"""Versions in the shared store: one tar each, published before its row, fetched once per machine.
 
 With MEDIA_STORE=local a version is its directory below VERSIONS_DIR, and these functions do nothing.
 """
@@ -6,13 +6,15 @@ With MEDIA_STORE=local a version is its directory below VERSIONS_DIR, and these 
 from __future__ import annotations
 
 import logging
+import tarfile
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO
 
 from django.conf import settings
 
 from mltasks.models import ModelVersion
-from mltasks.storage import object_store, tar_archive
+from mltasks.storage import object_store
 from mltasks.vision.serving import bundle
 
 logger = logging.getLogger(__name__)
@@ -40,7 +42,7 @@ def publish(name: str, pauses: Sequence[float] | None = None) -> None:
     with object_store.version_scratch_folder() as folder:
         packed = folder / "packed"
         with packed.open("wb") as file:
-            tar_archive.pack(Path(settings.VERSIONS_DIR) / name, file)
+            pack(Path(settings.VERSIONS_DIR) / name, file)
         object_store.publish(_object_name(name), packed, pauses)
         logger.info("Published %s: %.0f MB", name, packed.stat().st_size / 1e6)
 
@@ -61,7 +63,7 @@ def _fetch(version: ModelVersion, path: Path) -> None:
         try:
             object_store.version_bucket().read(name, file)
             file.seek(0)
-            tar_archive.unpack(file, folder / "whole")
+            unpack(file, folder / "whole")
             bundle.install_atomic(folder / "whole", path, version.sha256)
         except FileNotFoundError as error:
             raise bundle.BundleCorrupt(
@@ -79,3 +81,37 @@ def _fetch(version: ModelVersion, path: Path) -> None:
 
 def _object_name(name: str) -> str:
     return f"{name}.tar"
+
+
+def pack(directory: Path, into: BinaryIO) -> None:
+    """Write all files below the directory into a plain tar, by their relative names."""
+    with tarfile.open(fileobj=into, mode="w") as packed:
+        for path in sorted(directory.rglob("*")):
+            if path.is_file():
+                packed.add(path, path.relative_to(directory).as_posix(), recursive=False)
+
+
+def unpack(packed: BinaryIO, directory: Path) -> None:
+    """Unpack a tar that ``pack`` wrote into a new directory.
+
+    Raises ValueError for content that ``pack`` does not write: a broken file, links, names outside the directory.
+    """
+    directory.mkdir()
+    try:
+        with tarfile.open(fileobj=packed, mode="r:") as opened:
+            for member in opened:
+                _unpack_member(opened, member, directory)
+    except tarfile.TarError as error:
+        raise ValueError(f"it cannot be unpacked: {error}") from error
+
+
+def _unpack_member(opened: tarfile.TarFile, member: tarfile.TarInfo, directory: Path) -> None:
+    name = PurePosixPath(member.name)
+    content = opened.extractfile(member) if member.isreg() else None
+    if content is None or name.is_absolute() or ".." in name.parts or not name.parts:
+        raise ValueError(f"it contains {member.name!r}, which no version has")
+    path = directory / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with content, path.open("xb") as file:
+        while chunk := content.read(1 << 20):
+            file.write(chunk)

@@ -10,7 +10,7 @@ from django.conf import settings
 
 from mltasks.models import BackboneRun, RegisteredModel
 from mltasks.storage import object_store
-from mltasks.storage.verified_fetch import fetch
+from mltasks.storage.file_cache import fetch
 from mltasks.vision.types import TrainConfig
 
 # Separates a path from the hash that its file must have.

@@ -19,7 +19,7 @@ from mltasks.models import BackboneRun, DatasetSnapshot, RegisteredModel
 from mltasks.refusals import Refusal
 from mltasks.runs import dispatch
 from mltasks.runs.execution import Executor, Finish, use_passive_omp_waits
-from mltasks.runs.lease import WAITING_STAGE, RunNotAvailable, log_line, requeue_or_refuse
+from mltasks.runs.lease import WAITING_STAGE, RunNotAvailable, log_line
 from mltasks.snapshots.snapshots import local_samples
 from mltasks.storage import object_store
 from mltasks.training import backbone_choice
@@ -120,12 +120,10 @@ def retry(run: BackboneRun, *, enqueue: bool = True) -> None:
     refusal = _("Pretraining run {number} cannot be retried: it did not fail.").format(number=run.pk)
     try:
         with transaction.atomic():
-            requeue_or_refuse(run, refusal)
+            dispatch.requeue(run, refusal, enqueue=enqueue)
     except IntegrityError:
         text = _("Another pretraining run of this model is in progress. Wait for it to finish, then retry this one.")
         raise RunNotAvailable(text) from None
-    if enqueue:
-        dispatch.enqueue_on_commit(run)
 
 
 class PretrainingExecutor(Executor[BackboneRun, "PretrainedBackbone", BackboneRun]):

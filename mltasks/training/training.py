@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from mltasks.models import DatasetSnapshot, ModelVersion, TrainingRun, versions
 from mltasks.runs import dispatch
 from mltasks.runs.execution import Executor, Finish, use_passive_omp_waits
-from mltasks.runs.lease import WAITING_STAGE, RunNotAvailable, log_line, requeue_or_refuse
+from mltasks.runs.lease import WAITING_STAGE, RunNotAvailable, log_line
 from mltasks.snapshots.snapshots import local_samples
 from mltasks.storage import version_store
 from mltasks.training import backbone_choice
@@ -70,8 +70,7 @@ def retry(run: TrainingRun) -> None:
     refusal = _("Run {number} cannot be retried: it did not fail, or it has no snapshot.").format(number=run.pk)
     if run.snapshot_id is None:
         raise RunNotAvailable(refusal)
-    requeue_or_refuse(run, refusal)
-    dispatch.enqueue_on_commit(run)
+    dispatch.requeue(run, refusal)
 
 
 class TrainingExecutor(Executor[TrainingRun, "LearnedVersion", ModelVersion]):

@@ -12,8 +12,9 @@ import sys
 import uuid
 from typing import Any, ClassVar
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandParser
 
+from mltasks.management.base_commands import RefusableCommand
 from mltasks.models import Run, TrainingRun
 from mltasks.models.runs import runs_of
 from mltasks.runs.execution import execute, executor_of
@@ -22,9 +23,10 @@ from mltasks.runs.lease import LeaseLost, RunLease, RunNotAvailable
 _PR_SET_PDEATHSIG = 1
 
 
-class Command(BaseCommand):
+class Command(RefusableCommand):
     """Execute one run (internal: the training worker calls it)."""
 
+    refusals = (RunNotAvailable, LeaseLost)
     run_class: ClassVar[type[Run]] = TrainingRun
     help = "Execute one training run in this process. Workers call it; people use `retrain`."
 
@@ -39,10 +41,7 @@ class Command(BaseCommand):
         if parent is not None:
             set_parent_death_signal(parent)
         executor, row = executor_of(self.run_class), runs_of(self.run_class).get(pk=run)
-        try:
-            result = execute(executor, row, lease=RunLease(row.pk, lease, self.run_class) if lease else None)
-        except (RunNotAvailable, LeaseLost) as error:
-            raise CommandError(str(error)) from None
+        result = execute(executor, row, lease=RunLease(row.pk, lease, self.run_class) if lease else None)
         self.stdout.write(executor.describe(result))
 
 

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from django.conf import settings
-from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import CommandError, CommandParser
 
 from mltasks.exchange import signing, version_export
@@ -23,8 +22,6 @@ class Command(VersionCommand):
         "Another plant can import the file once it trusts that key: see plant_key."
     )
 
-    refusals = (*VersionCommand.refusals, ImproperlyConfigured)
-
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare product, version and target file."""
         super().add_arguments(parser)
@@ -36,18 +33,16 @@ class Command(VersionCommand):
 
     def handle(self, *args: Any, product: str, version: int, file: str, **options: Any) -> None:
         """Write the complete file or nothing, and print the fingerprint of the signing key."""
-        found = require_version(product, version)
+        row = require_version(product, version)
         size = 0
 
         def fill(into: BinaryIO) -> None:
             nonlocal size
-            version_export.export(found, into, by=None)
+            version_export.export(row, into, by=None)
             size = into.seek(0, 2)
 
         try:
-            target, is_stdout = output_files.write(
-                file, version_export.export_filename(found), fill, scratch=_scratch()
-            )
+            target, is_stdout = output_files.write(file, version_export.export_filename(row), fill, scratch=_scratch())
             signed = signing.fingerprint(signing.own_public_key())
         except OSError as error:
             raise CommandError(f"{file} cannot be written: {error.strerror}.") from None

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import CommandError, CommandParser
 
 from mltasks.exchange import version_import
@@ -20,8 +19,6 @@ class Command(RefusableCommand):
         "Check signature, hashes and report of a version that another plant exported, then import it. It becomes a "
         "candidate of the product, under the next version number. It scores once a person promotes it."
     )
-
-    refusals = (*RefusableCommand.refusals, ImproperlyConfigured)
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare the product at this plant and the file."""

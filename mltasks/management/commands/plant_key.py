@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.exceptions import ImproperlyConfigured
-
 from mltasks.exchange import signing
 from mltasks.management.base_commands import RefusableCommand
 from mltasks.models.trusted_plants import format_fingerprint
@@ -18,8 +16,6 @@ class Command(RefusableCommand):
         "Print this plant's public key; redirect it into a file for another plant. The key's fingerprint goes to "
         "standard error. Tell it to the other plant by another channel, for example by telephone."
     )
-
-    refusals = (*RefusableCommand.refusals, ImproperlyConfigured)
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Print the key to standard output and the fingerprint to standard error."""

@@ -26,9 +26,10 @@ class Command(VersionCommand):
         self, *args: Any, product: str, version: int, reason: str, override: str, by: str, **options: Any
     ) -> None:
         """Promote the version, with the same rules as the admin and the API."""
-        found = require_version(product, version)
         try:
-            promotion = registry.promote(found, by=person(by), reason=reason, override=override)
+            promotion = registry.promote(
+                require_version(product, version), by=person(by), reason=reason, override=override
+            )
         except registry.GateClosed as closed:
             raise CommandError(f"{closed}\nTo promote it anyway, give a reason: --override REASON") from None
         before = f" in place of version {promotion.previous.number}" if promotion.previous else ""

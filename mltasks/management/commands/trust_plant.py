@@ -5,18 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from mltasks.exchange import trust_store
+from mltasks.management.base_commands import RefusableCommand
 
 
-class Command(BaseCommand):
+class Command(RefusableCommand):
     """Trust another plant's key."""
 
     help = (
         "Trust the key that another plant's plant_key printed, so that its versions can be imported. The plant tells "
         "you the fingerprint by another channel than the key, for example by telephone. It is required."
     )
+
+    refusals = (ValueError,)
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare the plant's name here, its key file and its fingerprint."""
@@ -28,8 +31,6 @@ class Command(BaseCommand):
         """Trust the plant if key and fingerprint match."""
         try:
             plant = trust_store.trust(name, key.read_bytes(), fingerprint, by=None)
-        except ValueError as error:
-            raise CommandError(str(error)) from None
         except OSError as error:
             raise CommandError(f"{key} cannot be read: {error.strerror}.") from None
         self.stdout.write(

@@ -35,11 +35,11 @@ class Command(VersionCommand):
 
         The exit status is 1 if a check failed. The findings of a queued run are on the version's page.
         """
-        found = require_version(product, version)
+        row = require_version(product, version)
         if queue:
-            self.stdout.write(str(verification_runs.start(found, hashes_only=hashes_only).pk))
+            self.stdout.write(str(verification_runs.start(row, hashes_only=hashes_only).pk))
         else:
-            self._verify(found, hashes_only)
+            self._verify(row, hashes_only)
 
     def _verify(self, version: ModelVersion, hashes_only: bool) -> None:
         findings: list[Finding] = []

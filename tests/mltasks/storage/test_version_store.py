@@ -22,7 +22,7 @@ from mltasks.reports.report_files import public_files
 from mltasks.runs import orphaned_files
 from mltasks.runs.execution import execute
 from mltasks.snapshots.snapshots import freeze
-from mltasks.storage import object_store, tar_archive, version_store
+from mltasks.storage import object_store, version_store
 from mltasks.storage.store_errors import StoredFileDamaged, StoreUnreachable
 from mltasks.training import backbone_choice, training
 from mltasks.vision.export import learn
@@ -135,9 +135,9 @@ def test_what_is_unpacked_is_what_was_packed(tmp_path: Path) -> None:
     (tmp_path / "one" / "plots" / "a.svg").write_bytes(b"<svg/>")
     (tmp_path / "one" / "meta.json").write_bytes(b"{}")
     file = io.BytesIO()
-    tar_archive.pack(tmp_path / "one", file)
+    version_store.pack(tmp_path / "one", file)
     file.seek(0)
-    tar_archive.unpack(file, tmp_path / "two")
+    version_store.unpack(file, tmp_path / "two")
     assert bundle.digest(tmp_path / "two") == bundle.digest(tmp_path / "one")
 
 
