@@ -162,7 +162,7 @@ def test_a_failed_lesson_says_why_and_can_be_tried_again(model: RegisteredModel)
         pretraining.retry(run)
     BackboneRun.objects.update(state="failed")
     start_pretraining(model, None)
-    with pytest.raises(RunNotAvailable, match="on its way"):
+    with pytest.raises(RunNotAvailable, match="is in progress"):
         pretraining.retry(run)
 
 
