@@ -31,7 +31,7 @@ def requeue(run: Run, refusal: str, *, enqueue: bool = True) -> None:
     With ``enqueue`` False the caller executes the run at once. Raises RunNotAvailable(refusal) if the run did not fail.
     """
     failed = runs_of(type(run)).filter(pk=run.pk, state=RunState.FAILED)
-    values: dict[str, Any] = {"attempt": 0, "finished_at": None, "hint_sent_at": None, "stage": WAITING_STAGE}
+    values: dict[str, Any] = {"attempt": 0, "finished_at": None, "enqueued_at": None, "stage": WAITING_STAGE}
     if not failed.update(state=RunState.QUEUED, **values):
         raise RunNotAvailable(refusal)
     if enqueue:
