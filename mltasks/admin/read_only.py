@@ -14,19 +14,10 @@ from unfold.admin import ModelAdmin
 BADGE_SHAPES = {"good": "●", "bad": "▲", "busy": "◐", "quiet": "○", "past": "◌"}
 
 
-class ReadOnlyAdmin(ModelAdmin):
-    """Admin page on which nothing can be added, changed or deleted."""
+class ReadOnlyPermissions:
+    """Permissions of an admin page or an inline table on which nothing can be added, changed or deleted."""
 
-    list_fullwidth = True
-    show_full_result_count = False
-
-    @property
-    def media(self) -> Media:
-        """Return the style sheets of Django and the theme, and the project's own."""
-        own: Media = super().media + Media(css={"all": ["mltasks/admin.css"]})
-        return own
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Return False: rows are created by the program, never by a form."""
         return False
 
@@ -37,6 +28,19 @@ class ReadOnlyAdmin(ModelAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Return False: history is not deleted."""
         return False
+
+
+class ReadOnlyAdmin(ReadOnlyPermissions, ModelAdmin):
+    """Admin page on which nothing can be added, changed or deleted."""
+
+    list_fullwidth = True
+    show_full_result_count = False
+
+    @property
+    def media(self) -> Media:
+        """Return the style sheets of Django and the theme, and the project's own."""
+        own: Media = super().media + Media(css={"all": ["mltasks/admin.css"]})
+        return own
 
 
 def badge(text: str, kind: str) -> SafeString:

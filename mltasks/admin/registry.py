@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext
 from unfold.admin import TabularInline
 
-from mltasks.admin.read_only import ReadOnlyAdmin
+from mltasks.admin.read_only import ReadOnlyAdmin, ReadOnlyPermissions
 from mltasks.models import DatasetSnapshot, Promotion, RegisteredModel, SnapshotItem
 from mltasks.registry import registry
 
@@ -40,24 +40,15 @@ class RegisteredModelAdmin(ReadOnlyAdmin):
         return f"{run}: {run.get_state_display()}" if run else gettext("none yet")
 
 
-class SnapshotItemInline(TabularInline):
+class SnapshotItemInline(ReadOnlyPermissions, TabularInline):
     """Images of a snapshot, with pagination."""
 
     model = SnapshotItem
     fields = ("title", "target", "defect_type", "group", "split", "roi", "image_sha256")
     extra = 0
     max_num = 0
-    can_delete = False
     per_page = 50
     ordering = ("id",)
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Return False: a snapshot is immutable."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Return False: a snapshot is immutable."""
-        return False
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Return True if the user may see snapshots."""

@@ -101,7 +101,10 @@ def _make_key(path: Path) -> bytes:
     pem = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
-        _write_private(draft, pem)
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(pem)
+            file.flush()
+            os.fsync(file.fileno())
         # Linking fails if the file exists, where renaming would overwrite it: two processes end up with the same key.
         os.link(draft, path)
         atomic_files.sync_folder(path.parent)
@@ -110,11 +113,3 @@ def _make_key(path: Path) -> bytes:
     finally:
         draft.unlink(missing_ok=True)
     return pem
-
-
-def _write_private(path: Path, content: bytes) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())

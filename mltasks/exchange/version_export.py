@@ -37,9 +37,9 @@ def export(version: ModelVersion, into: BinaryIO, *, by: User | None) -> None:
         raise bundle.BundleCorrupt(
             _("The report of {version} differs from the report in its files.").format(version=version)
         )
-    files = {
-        name: FileEntry(sha256, (folder / name).stat().st_size) for name, sha256 in _manifest_hashes(folder).items()
-    }
+    hashes: dict[str, str] = json.loads((folder / bundle.MANIFEST).read_text(encoding="utf-8"))
+    hashes[bundle.MANIFEST] = bundle.file_sha256(folder / bundle.MANIFEST)
+    files = {name: FileEntry(sha256, (folder / name).stat().st_size) for name, sha256 in hashes.items()}
     document = export_document.build_document(version, files, exported_by=by.get_username() if by else "")
     key = signing.own_public_key().encode()
     exchange_archive.write(into, exchange_archive.ArchiveHeader(document, signing.sign(document), key), folder, files)
@@ -69,9 +69,3 @@ def report_matches(folder: Path, evaluation: object) -> bool:
     report = json.loads((folder / bundle.REPORT).read_text(encoding="utf-8"))
     report.pop("predictions", None)
     return bool(report == json.loads(json.dumps(evaluation)))
-
-
-def _manifest_hashes(folder: Path) -> dict[str, str]:
-    """Return the hashes of a verified directory's files, including its manifest."""
-    recorded: dict[str, str] = json.loads((folder / bundle.MANIFEST).read_text(encoding="utf-8"))
-    return {**recorded, bundle.MANIFEST: bundle.file_sha256(folder / bundle.MANIFEST)}

@@ -87,9 +87,14 @@ def execute(
     lease = lease or RunLease.take(run.pk, type(run))
     run.refresh_from_db()
     reporter = RunReporter(lease)
+
+    def report(step: Progress) -> None:
+        reporter(step)
+        progress(step)
+
     try:
         with keep_lease_alive(reporter):
-            computed = executor.compute(run, _call_both(reporter, progress))
+            computed = executor.compute(run, report)
         with transaction.atomic():
             result = executor.record(run, computed, reporter.finish)
     except BaseException as error:
@@ -132,11 +137,3 @@ def _record_failure(lease: RunLease, reporter: RunReporter, error: BaseException
         lease.finish(RunState.FAILED, error=describe_error(error), stage=gettext_noop("Failed"), **fields)
     except LeaseLost:
         logger.warning("Run %s failed after it lost its lease; its row is not changed.", lease.run_id)
-
-
-def _call_both(first: ProgressCallback, second: ProgressCallback) -> ProgressCallback:
-    def report(step: Progress) -> None:
-        first(step)
-        second(step)
-
-    return report

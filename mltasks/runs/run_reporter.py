@@ -95,11 +95,8 @@ def keep_lease_alive(reporter: RunReporter) -> AbstractContextManager[None]:
 
 
 def _log_text(step: Progress) -> str:
-    return "  ".join([step.stage, *(f"{name} {_format_value(value)}" for name, value in step.metrics.items())])
-
-
-def _format_value(value: float | int | str) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    values = {name: f"{value:.4g}" if isinstance(value, float) else value for name, value in step.metrics.items()}
+    return "  ".join([step.stage, *(f"{name} {value}" for name, value in values.items())])
 
 
 def _finite(value: float | int | str) -> float | int | str | None:

@@ -18,6 +18,7 @@ from mltasks.models import DatasetSnapshot, RegisteredModel, SnapshotItem
 from mltasks.storage import object_store
 from mltasks.vision.data.duplicate_groups import file_group, group_samples
 from mltasks.vision.data.splits import assign_splits
+from mltasks.vision.serving.bundle import file_sha256
 from mltasks.vision.types import DEFECT, GOOD, HOLDOUT, Sample, TrainConfig
 
 _BATCH_SIZE = 1000
@@ -39,7 +40,6 @@ def freeze(model: RegisteredModel, samples: Iterable[Sample], config: TrainConfi
     """
     ordered = sorted(samples, key=lambda sample: sample.sha256)
     _refuse_duplicates(ordered)
-    _refuse_paths_outside(ordered)
     items = [_to_item(sample) for sample in _assign_splits(_with_groups(ordered), config)]
     count = Counter(item.target for item in items if item.split != HOLDOUT)
     with transaction.atomic():
@@ -81,7 +81,7 @@ def verified_samples(snapshot: DatasetSnapshot, root: Path | None = None) -> lis
     are verified, too.
     """
     samples = snapshot.samples(root or Path(settings.MEDIA_ROOT))
-    bad = [sample.name for sample in samples if _sha256(sample.path) != sample.sha256]
+    bad = [sample.name for sample in samples if not sample.path.is_file() or file_sha256(sample.path) != sample.sha256]
     if bad:
         names = ", ".join(bad[:3]) + (" …" if len(bad) > 3 else "")
         raise SnapshotDamaged(
@@ -110,15 +110,12 @@ def _with_groups(samples: Sequence[Sample]) -> list[Sample]:
     return [replace(sample, group=in_group.group) for sample, in_group in zip(samples, grouped, strict=True)]
 
 
-def _refuse_paths_outside(samples: Sequence[Sample]) -> None:
-    root = object_store.root().resolve()
-    for sample in samples:
-        if not sample.path.resolve().is_relative_to(root):
-            raise ValueError(f"{sample.path} is not below MEDIA_ROOT.")
-
-
 def _image_name(sample: Sample) -> str:
-    return sample.path.resolve().relative_to(object_store.root().resolve()).as_posix()
+    """Return the image's path below MEDIA_ROOT. Raises ValueError for a path outside."""
+    root, path = object_store.root().resolve(), sample.path.resolve()
+    if not path.is_relative_to(root):
+        raise ValueError(f"{sample.path} is not below MEDIA_ROOT.")
+    return path.relative_to(root).as_posix()
 
 
 def _to_item(sample: Sample) -> SnapshotItem:
@@ -153,12 +150,3 @@ def manifest_line(item: SnapshotItem) -> bytes:
     # Lines of 8-bit images are as they were before bit depths existed, so that their hashes stay.
     depth = [] if item.bit_depth is None else [item.bit_depth]
     return json.dumps(line + depth).encode() + b"\n"
-
-
-def _sha256(path: Path) -> str:
-    """Return the file's hash; empty if there is no such file."""
-    try:
-        with path.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
-    except FileNotFoundError:
-        return ""

@@ -119,14 +119,16 @@ def retry_while_unreachable(step: Callable[[], T], pauses: Sequence[float] | Non
     return step()
 
 
-def publish(name: str, path: Path, patience: Sequence[float] | None = None) -> None:
-    """Put a file into the shared versions, checked by its sha256.
+def publish(name: str, path: Path, pauses: Sequence[float] | None = None) -> None:
+    """Put a file into the shared versions, if there are any, checked by its sha256.
 
-    Raises StoreUnreachable as ``retry_while_unreachable`` does.
+    Call it before a row names the file. Raises StoreUnreachable as ``retry_while_unreachable`` does.
     """
+    if not is_shared():
+        return
     sha256 = file_sha256(path)
     with path.open("rb") as file:
-        retry_while_unreachable(lambda: version_bucket().put(name, file, sha256), patience)
+        retry_while_unreachable(lambda: version_bucket().put(name, file, sha256), pauses)
 
 
 def unpublish(name: str) -> None:

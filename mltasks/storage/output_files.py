@@ -38,7 +38,8 @@ def write(target: str, default_name: str, fill: Fill, *, scratch: Path | None = 
     A stream gets its first byte once the export is complete. Until then the export lies in a temporary file in
     ``scratch``, or in the machine's temporary folder. Raises OSError, and what ``fill`` raises.
     """
-    descriptor = _open_stream(target)
+    numbered = _DESCRIPTOR.fullmatch(target)
+    descriptor = int(numbered[1]) if numbered else _STREAMS.get(target)
     if descriptor is not None:
         _stream(lambda: os.fdopen(os.dup(descriptor), "wb"), fill, scratch)
         return ("standard output" if descriptor == STDOUT else target), descriptor == STDOUT
@@ -54,12 +55,6 @@ def write(target: str, default_name: str, fill: Fill, *, scratch: Path | None = 
     else:
         _replace(Path(os.path.realpath(path)), old, fill)
     return printable_filename(str(path)), False
-
-
-def _open_stream(target: str) -> int | None:
-    """Return the file descriptor that the target names; None for a path."""
-    numbered = _DESCRIPTOR.fullmatch(target)
-    return int(numbered[1]) if numbered else _STREAMS.get(target)
 
 
 def _status(path: Path) -> os.stat_result | None:

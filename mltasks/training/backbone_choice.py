@@ -65,12 +65,3 @@ def local_weights(weights: str) -> str:
         with object_store.version_scratch_folder() as drafts:
             object_store.retry_while_unreachable(lambda: fetch(here, sha256, read, draft_dir=drafts, durable=True))
     return f"{here}{_HASH_SEPARATOR}{sha256}"
-
-
-def publish(name: str) -> None:
-    """Put a backbone below VERSIONS_DIR into the store, before its row names it.
-
-    Raises StoreUnreachable after four minutes of trying.
-    """
-    if object_store.is_shared():
-        object_store.publish(name, Path(settings.VERSIONS_DIR) / name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 from collections.abc import Iterable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -135,16 +135,14 @@ class PretrainingExecutor(Executor[BackboneRun, "PretrainedBackbone", BackboneRu
         """Pretrain, compare, and publish the weights."""
         progress(Progress(0.0, "Loading the training libraries"))
         use_passive_omp_waits()
-        from mltasks.vision.pretrain.pretrain import (
-            pretrain_backbone,  # late: torch, which only a training process may load
-        )
+        from mltasks.vision.pretrain.pretrain import pretrain_backbone  # late: only a training process may load torch
 
-        files = ((name, sha256) for name, sha256, *_ in run.pictures)
-        with object_store.local_images(files, object_store.RETRY_PAUSES) as root, _samples(run) as samples:
-            pretrained = pretrain_backbone(
-                _task(run, root, samples), Path(settings.VERSIONS_DIR) / run.attempt_file, progress
-            )
-        backbone_choice.publish(run.attempt_file)
+        file = Path(settings.VERSIONS_DIR) / run.attempt_file
+        images = ((name, sha256) for name, sha256, *_ in run.pictures)
+        labeled = local_samples(run.snapshot) if run.snapshot else nullcontext([])
+        with object_store.local_images(images, object_store.RETRY_PAUSES) as root, labeled as samples:
+            pretrained = pretrain_backbone(_task(run, root, samples), file, progress)
+        object_store.publish(run.attempt_file, file)
         return pretrained
 
     def record(self, run: BackboneRun, computed: PretrainedBackbone, finish: Finish) -> BackboneRun:
@@ -182,10 +180,6 @@ class PretrainingExecutor(Executor[BackboneRun, "PretrainedBackbone", BackboneRu
     def clean_up(self, run: BackboneRun) -> None:
         """Remove the work folder."""
         shutil.rmtree(run.work_dir, ignore_errors=True)
-
-
-def _samples(run: BackboneRun) -> AbstractContextManager[list[Sample]]:
-    return local_samples(run.snapshot) if run.snapshot else nullcontext([])
 
 
 def _task(run: BackboneRun, root: Path, samples: list[Sample]) -> PretrainingTask:

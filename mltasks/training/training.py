@@ -87,7 +87,7 @@ class TrainingExecutor(Executor[TrainingRun, "LearnedVersion", ModelVersion]):
         with local_samples(run.snapshot) as samples:
             progress(Progress(0.0, "Loading the training libraries"))
             use_passive_omp_waits()
-            from mltasks.vision.export.learn import learn  # late: torch, which only a training process may load
+            from mltasks.vision.export.learn import learn  # late: only a training process may load torch
 
             learned = learn(samples, config, _bundle_dir(run), progress)
         version_store.publish(run.bundle_name)

@@ -20,7 +20,7 @@ from mltasks.storage import version_store
 from mltasks.storage.scratch_folders import scratch_folder
 from mltasks.training import backbone_choice
 from mltasks.vision.serving import bundle
-from mltasks.vision.types import Progress, ProgressCallback, Sample, TrainConfig, no_progress
+from mltasks.vision.types import Progress, ProgressCallback, Sample, no_progress
 
 # Rounding differs between machines: figures may differ by this much.
 TOLERANCE = 0.03
@@ -139,9 +139,16 @@ def _changed_labels(version: ModelVersion, snapshot: DatasetSnapshot) -> list[st
 def _check_retraining(
     version: ModelVersion, samples: Sequence[Sample], progress: ProgressCallback
 ) -> Iterator[Finding]:
+    use_passive_omp_waits()
+    from mltasks.vision.export.learn import learn  # late: only a training process may load torch
+
+    def report(step: Progress) -> None:
+        # Without the epochs: the retraining makes no version.
+        progress(Progress(step.share, f"Retraining: {step.stage}"))
+
     config = backbone_choice.with_local_weights(version.run.train_config())
     with scratch_folder(Path(settings.VERSIONS_DIR) / ".verifying") as folder:
-        learned = _train(samples, config, folder / "again", _as_retraining(progress))
+        learned = learn(samples, config, folder / "again", report)
         differences = _differences(version.meta, learned.meta)
         same = _weights_sha256(version.path) == _weights_sha256(folder / "again")
         result = f"Retrained from its snapshot: {'same' if same else 'different'} weights"
@@ -151,18 +158,6 @@ def _check_retraining(
             environment = "bit for bit" if same else "although machine, libraries and code are the same"
             yield Finding(WEIGHTS, same, f"{result}, {environment}.")
         yield _compare_metrics(version.report.evaluation["metrics"], learned.report["metrics"], exact=not differences)
-
-
-def _as_retraining(progress: ProgressCallback) -> ProgressCallback:
-    """Report the steps as those of the retraining, without its epochs: it makes no version."""
-    return lambda step: progress(Progress(step.share, f"Retraining: {step.stage}"))
-
-
-def _train(samples: Sequence[Sample], config: TrainConfig, folder: Path, progress: ProgressCallback) -> Any:
-    use_passive_omp_waits()
-    from mltasks.vision.export.learn import learn  # late: torch, which only a training process may load
-
-    return learn(samples, config, folder, progress)
 
 
 def _weights_sha256(folder: Path) -> str:

@@ -38,7 +38,8 @@ def chosen_model(request: HttpRequest) -> RegisteredModel | None:
     if name := request.GET.get(PRODUCT_PARAMETER):
         chosen: RegisteredModel | None = get_object_or_404(RegisteredModel, name=name)
     else:
-        chosen = _session_model(request) or _default_model(request)
+        stored = RegisteredModel.objects.filter(name=request.session.get(PRODUCT_PARAMETER)).first()
+        chosen = stored or _default_model(request)
     if chosen is not None:
         remember_choice(request, chosen)
     return chosen
@@ -48,11 +49,6 @@ def remember_choice(request: HttpRequest, model: RegisteredModel) -> None:
     """Store the model in the session, as the subject of the following pages."""
     if request.session.get(PRODUCT_PARAMETER) != model.name:
         request.session[PRODUCT_PARAMETER] = model.name
-
-
-def _session_model(request: HttpRequest) -> RegisteredModel | None:
-    name = request.session.get(PRODUCT_PARAMETER)
-    return RegisteredModel.objects.filter(name=name).first() if name else None
 
 
 def _default_model(request: HttpRequest) -> RegisteredModel | None:

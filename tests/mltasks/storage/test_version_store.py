@@ -213,7 +213,7 @@ def test_a_taught_backbone_is_fetched_by_the_machine_that_trains(model: Register
     run.file = run.attempt_file
     run.path.parent.mkdir(parents=True)
     run.path.write_bytes(b"weights")
-    backbone_choice.publish(run.file)
+    object_store.publish(run.file, run.path)
     said = backbone_choice.weights_reference(run)
     bucket.switch_machine()
     here = backbone_choice.local_weights(said)

@@ -16,7 +16,6 @@ from inspection.models import Inspection
 from mltasks.models import BackboneRun, ModelVersion
 from mltasks.storage import object_store, version_store
 from mltasks.storage.store_errors import StoreUnreachable
-from mltasks.training import backbone_choice
 from mltasks.vision.serving import bundle
 from mltasks.vision.serving.bundle import file_sha256
 
@@ -78,8 +77,8 @@ def _publish_images() -> int:
 def _publish_backbones() -> int:
     """Publish all backbones, unused ones too: configs of runs name them."""
     named: Iterable[BackboneRun] = BackboneRun.objects.exclude(file="").without_large_fields()
-    here = [run.file for run in named if run.path.is_file() and file_sha256(run.path) == run.sha256]
-    for name in here:
-        if object_store.version_bucket().size_of(name) is None:
-            backbone_choice.publish(name)
+    here = [run for run in named if run.path.is_file() and file_sha256(run.path) == run.sha256]
+    for run in here:
+        if object_store.version_bucket().size_of(run.file) is None:
+            object_store.publish(run.file, run.path)
     return len(here)
