@@ -25,15 +25,15 @@ def exposure_of(versions: Sequence[ModelVersion], names: Collection[str]) -> Tra
 
     For an imported version the snapshot in its signed document is used.
     """
-    learned, locked = set[str](), set[str]()
+    trained_on, locked = set[str](), set[str]()
     for sha256, group, split in _items(versions, names):
-        (locked if split == HOLDOUT else learned).update((sha256, group))
-    return TrainingExposure(frozenset(learned), frozenset(locked))
+        (locked if split == HOLDOUT else trained_on).update((sha256, group))
+    return TrainingExposure(frozenset(trained_on), frozenset(locked))
 
 
 def _items(versions: Sequence[ModelVersion], names: Collection[str]) -> Iterator[tuple[str, str, str]]:
-    named = Q(image_sha256__in=names) | Q(group__in=names)
-    own = SnapshotItem.objects.filter(named, snapshot__runs__version__in=versions)
+    matching = Q(image_sha256__in=names) | Q(group__in=names)
+    own = SnapshotItem.objects.filter(matching, snapshot__runs__version__in=versions)
     yield from own.values_list("image_sha256", "group", "split").distinct()
     for (document,) in ImportedVersion.objects.filter(version__in=versions).values_list("document"):
         snapshot = json.loads(document)["snapshot"]

@@ -89,9 +89,9 @@ class TrainingExecutor(Executor[TrainingRun, "LearnedVersion", ModelVersion]):
             use_passive_omp_waits()
             from mltasks.vision.export.learn import learn  # late: only a training process may load torch
 
-            learned = learn(samples, config, _bundle_dir(run), progress)
+            trained = learn(samples, config, _bundle_dir(run), progress)
         version_store.publish(run.bundle_name)
-        return learned
+        return trained
 
     def record(self, run: TrainingRun, computed: LearnedVersion, finish: Finish) -> ModelVersion:
         """Write the version's rows."""

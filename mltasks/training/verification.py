@@ -148,16 +148,16 @@ def _check_retraining(
 
     config = backbone_choice.with_local_weights(version.run.train_config())
     with scratch_folder(Path(settings.VERSIONS_DIR) / ".verifying") as folder:
-        learned = learn(samples, config, folder / "again", report)
-        differences = _differences(version.meta, learned.meta)
-        same = _weights_sha256(version.path) == _weights_sha256(folder / "again")
+        retrained = learn(samples, config, folder / "retrained", report)
+        differences = _differences(version.meta, retrained.meta)
+        same = _weights_sha256(version.path) == _weights_sha256(folder / "retrained")
         result = f"Retrained from its snapshot: {'same' if same else 'different'} weights"
         if differences:
             yield Finding(WEIGHTS, True, f"{result}. They need not be equal: {', '.join(differences)}.")
         else:
             environment = "bit for bit" if same else "although machine, libraries and code are the same"
             yield Finding(WEIGHTS, same, f"{result}, {environment}.")
-        yield _compare_metrics(version.report.evaluation["metrics"], learned.report["metrics"], exact=not differences)
+        yield _compare_metrics(version.report.evaluation["metrics"], retrained.report["metrics"], exact=not differences)
 
 
 def _weights_sha256(folder: Path) -> str:
