@@ -35,8 +35,8 @@ def verify(request: HttpRequest, model: str, number: int) -> HttpResponse:
 @may_view_models
 def verification_live(request: HttpRequest, model: str, number: int) -> HttpResponse:
     """Return the verification part of the version's page, reloaded while a worker verifies."""
-    found = get_version_or_404(model, number)
-    checked = verification_report.load_report(found)
-    answer = render(request, "models/_verification.html", {"version": found, "checked": checked})
+    version = get_version_or_404(model, number)
+    report = verification_report.load_report(version)
+    answer = render(request, "models/_verification.html", {"version": version, "checked": report})
     # The finished part replaces the element that reloads, so that reloading ends.
-    return answer if checked.running else reswap(answer, "outerHTML")
+    return answer if report.running else reswap(answer, "outerHTML")

@@ -28,9 +28,9 @@ MAX_SHOWN_RUNS = 20
 @may_view_models
 def card(request: HttpRequest, model: str, number: int) -> HttpResponse:
     """Show the model card as an article, for reading and printing."""
-    found = get_version_or_404(model, number)
-    remember_choice(request, found.model)
-    return render(request, "models/card.html", {"card": model_card.build_model_card(found)})
+    version = get_version_or_404(model, number)
+    remember_choice(request, version.model)
+    return render(request, "models/card.html", {"card": model_card.build_model_card(version)})
 
 
 @require_GET
@@ -40,8 +40,8 @@ def version_list(request: HttpRequest) -> HttpResponse:
     model = chosen_model(request)
     if model is None:
         return render(request, "no_product.html", {"title": _("Models")})
-    back = {"champion": registry.champion(model), "former": registry.rollback_target(model)}
-    return render(request, "models/list.html", {**_list_context(model), **back})
+    context = {**_list_context(model), "rollback_target": registry.rollback_target(model)}
+    return render(request, "models/list.html", context)
 
 
 @require_GET
@@ -55,16 +55,16 @@ def version_list_live(request: HttpRequest, model: str) -> HttpResponse:
 @may_view_models
 def version(request: HttpRequest, model: str, number: int) -> HttpResponse:
     """Show the report of one version."""
-    found = get_version_or_404(model, number)
-    remember_choice(request, found.model)
+    version = get_version_or_404(model, number)
+    remember_choice(request, version.model)
     context = {
-        "version": found,
-        "read": VersionReport(found),
-        "promotions": found.promotions.select_related("by", "previous"),
-        "champion": registry.champion(found.model),
-        "former": registry.former_champions(found.model_id),
-        "lineage": version_lineage.build_version_lineage(found),
-        "checked": verification_report.load_report(found),
+        "version": version,
+        "read": VersionReport(version),
+        "promotions": version.promotions.select_related("by", "previous"),
+        "champion": registry.champion(version.model),
+        "former": registry.former_champions(version.model_id),
+        "lineage": version_lineage.build_version_lineage(version),
+        "checked": verification_report.load_report(version),
     }
     return render(request, "models/version.html", context)
 
@@ -73,28 +73,27 @@ def version(request: HttpRequest, model: str, number: int) -> HttpResponse:
 @require_permission(registry.PROMOTE_PERMISSION)
 def promote(request: HttpRequest, model: str, number: int) -> HttpResponse:
     """Show what a promotion changes and costs; promote the version on POST."""
-    found = get_version_or_404(model, number)
-    remember_choice(request, found.model)
-    champion = registry.champion(found.model)
+    version = get_version_or_404(model, number)
+    remember_choice(request, version.model)
+    champion = registry.champion(version.model)
     form = PromotionForm.of_request(request, champion)
-    if request.method == "POST" and submit(form, lambda: _promote(found, form, current_user(request))):
-        said = _("Version {number} is champion: it scores the next part.")
-        messages.success(request, said.format(number=number))
+    if request.method == "POST" and submit(form, lambda: _promote(version, form, current_user(request))):
+        messages.success(request, _("Version {number} is champion: it scores the next part.").format(number=number))
         return redirect("version", model, number)
-    lines = gate.evaluate(found, champion, current_user(request))
-    read, champion_read = VersionReport(found), VersionReport(champion) if champion else None
+    lines = gate.evaluate(version, champion, current_user(request))
+    read, champion_read = VersionReport(version), VersionReport(champion) if champion else None
     context = {
-        "version": found,
+        "version": version,
         "champion": champion,
         "read": read,
         "champion_read": champion_read,
-        "rows": compare_versions(found, champion),
+        "rows": compare_versions(version, champion),
         "cost_change": cost_difference(read, champion_read),
         "form": form,
         "lines": gate.worst_first(lines),
         "gate": gate.state(lines),
-        "checked": verification_report.load_report(found),
-        "approvals": found.approvals.filter(champion=champion).select_related("by"),
+        "checked": verification_report.load_report(version),
+        "approvals": version.approvals.filter(champion=champion).select_related("by"),
     }
     return render(request, "models/promote.html", context, status=200 if request.method == "GET" else 409)
 
@@ -103,21 +102,21 @@ def promote(request: HttpRequest, model: str, number: int) -> HttpResponse:
 @require_permission(registry.PROMOTE_PERMISSION)
 def approve(request: HttpRequest, model: str, number: int) -> HttpResponse:
     """Record a second person's approval of the version over the present champion."""
-    found, form = get_version_or_404(model, number), ReasonForm(request.POST)
+    version, form = get_version_or_404(model, number), ReasonForm(request.POST)
     if not form.is_valid():
         messages.error(request, _("An approval needs a reason. Say why you approve this version."))
         return redirect("version-promotion", model, number)
     try:
-        asked = form.cleaned_data
-        registry.approve(found, by=current_user(request), reason=asked["reason"], over=asked["champion"])
+        data = form.cleaned_data
+        registry.approve(version, by=current_user(request), reason=data["reason"], over=data["champion"])
     except Refusal as error:
         messages.error(request, str(error))
     return redirect("version-promotion", model, number)
 
 
 def _promote(version: ModelVersion, form: PromotionForm, by: User) -> None:
-    asked = form.cleaned_data
-    registry.promote(version, by=by, reason=asked["reason"], over=asked["champion"], override=asked["override"])
+    data = form.cleaned_data
+    registry.promote(version, by=by, reason=data["reason"], over=data["champion"], override=data["override"])
 
 
 def _list_context(model: RegisteredModel) -> dict[str, Any]:
