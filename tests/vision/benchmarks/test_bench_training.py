@@ -14,7 +14,7 @@ from mltasks.vision.benchmarks.training import seed_loop
 from mltasks.vision.benchmarks.training import split as splitting
 from mltasks.vision.benchmarks.training.ours import ProductRun
 from mltasks.vision.benchmarks.training.outcome import RunComparison, compare_runs
-from mltasks.vision.benchmarks.training.run import BenchOptions, report_comparisons, run_bench
+from mltasks.vision.benchmarks.training.run import report_comparisons, run_bench
 from mltasks.vision.benchmarks.training.seed_loop import BaselineEpoch, BaselineNetwork, BaselineRun, run_baseline
 from mltasks.vision.benchmarks.training.split import Split, split_in_half, take_share, write_drawn_parts
 from mltasks.vision.benchmarks.training.watch import Elapsed, Stopwatch
@@ -59,7 +59,7 @@ def make_outcome(run: ProductRun, seed: BaselineRun) -> RunComparison:
 @pytest.mark.slow
 @pytest.mark.usefixtures("small_dataset")
 def test_both_learn_and_are_compared(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    status = run_bench(BenchOptions(plot=tmp_path / "curve.svg"), TINY)
+    status = run_bench(TINY, plot=tmp_path / "curve.svg")
 
     said = capsys.readouterr().out
     assert "32 drawn parts, half of them measured" in said and "1 threads on" in said
@@ -140,7 +140,7 @@ def test_three_times_as_fast_and_as_good_passes(capsys: pytest.CaptureFixture[st
     assert (
         report_comparisons([make_outcome(make_our_run(8.0, BEST), make_seed_run(WORST, BEST))], on_processor=True) == 0
     )
-    assert capsys.readouterr().out.rstrip().endswith("3.1 times as fast to the same average precision; wanted 3\nPASS")
+    assert capsys.readouterr().out.rstrip().endswith("3.1 times as fast to the same average precision; target 3\nPASS")
     assert (
         report_comparisons([make_outcome(make_our_run(9.0, BEST), make_seed_run(WORST, BEST))], on_processor=True) == 1
     )

@@ -5,7 +5,6 @@ A fifth of the parts is set aside to fit the fusion, as the baseline sets a fift
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,16 +12,14 @@ from numpy.typing import NDArray
 
 from mltasks.vision.benchmarks.part_folder import prepare_parts
 from mltasks.vision.benchmarks.protocol import Bench
-from mltasks.vision.benchmarks.training.split import Split
+from mltasks.vision.benchmarks.training.split import Split, sample_targets
 from mltasks.vision.benchmarks.training.watch import Elapsed, Stopwatch
 from mltasks.vision.calibration.fusion import fit_fusion
 from mltasks.vision.data.splits import inner_split
-from mltasks.vision.heads.classifier import Head
 from mltasks.vision.training.feature_bank import TrainingData, build_feature_bank
 from mltasks.vision.training.fit_pooled_head import score_heads
-from mltasks.vision.training.folds import TrainingContext, complete_fold, train_classifiers
+from mltasks.vision.training.folds import complete_fold, train_classifiers
 from mltasks.vision.training.out_of_fold import operating_point_of
-from mltasks.vision.types import Sample
 
 Floats = NDArray[np.float64]
 
@@ -46,26 +43,21 @@ def run_product(split: Split, bench: Bench) -> ProductRun:
     watch = Stopwatch()
     inside, aside = inner_split(split.train, split.seed)
     with watch.measure():
-        lesson = prepare_parts(split.train, inside, bench).context.for_label_count(len(split.train))
-    looking = watch.elapsed
+        context = prepare_parts(split.train, inside, bench).context.for_label_count(len(split.train))
+    feature_time = watch.elapsed
     with watch.measure():
-        taught = train_classifiers(lesson, inside, aside, split.seed, bench.stage)
-        answers = score_heads(taught.heads, lesson.data, aside)
-        targets = [split.train[index].target for index in aside]
-        heads = fit_fusion({name: scores for name, (scores, _) in answers.items()}, targets)
-    classifier = watch.elapsed
+        fold = train_classifiers(context, inside, aside, split.seed, bench.stage)
+        aside_scores = {name: scores for name, (scores, _) in score_heads(fold.heads, context.data, aside).items()}
+        fusion = fit_fusion(aside_scores, [split.train[index].target for index in aside])
+    classifier_time = watch.elapsed
     with watch.measure():
-        whole = complete_fold(lesson, taught, inside, aside, split.seed, bench.stage)
-        setting = operating_point_of([whole], lesson)
-    found = _head_scores(lesson, whole.heads, split.test, bench)
-    return ProductRun(looking, classifier, watch.elapsed, heads.logits(found), setting.fusion.logits(found))
-
-
-def _head_scores(
-    context: TrainingContext, heads: Mapping[str, Head], samples: Sequence[Sample], bench: Bench
-) -> dict[str, list[float]]:
-    material = context.data
-    bank = build_feature_bank(samples, (), context.trunk, material.config, bench.compute, bench.stage)
-    targets = np.array([one.target for one in samples])
-    asked = score_heads(heads, TrainingData(bank, targets, material.config, bench.compute), range(len(samples)))
-    return {name: scores for name, (scores, _) in asked.items()}
+        whole = complete_fold(context, fold, inside, aside, split.seed, bench.stage)
+        operating_point = operating_point_of([whole], context)
+    config = context.data.config
+    bank = build_feature_bank(split.test, (), context.trunk, config, bench.compute, bench.stage)
+    data = TrainingData(bank, sample_targets(split.test), config, bench.compute)
+    heads = score_heads(whole.heads, data, range(len(split.test)))
+    scores = {name: values for name, (values, _) in heads.items()}
+    return ProductRun(
+        feature_time, classifier_time, watch.elapsed, fusion.logits(scores), operating_point.fusion.logits(scores)
+    )

@@ -11,11 +11,10 @@ from numpy.typing import NDArray
 from mltasks.vision.benchmarks.repeated_figures import average_precision_value
 from mltasks.vision.benchmarks.training.ours import ProductRun
 from mltasks.vision.benchmarks.training.seed_loop import BaselineRun
-from mltasks.vision.benchmarks.training.split import Split
+from mltasks.vision.benchmarks.training.split import Split, sample_targets
 from mltasks.vision.benchmarks.training.watch import Elapsed
 from mltasks.vision.stats.intervals import Estimate, PartBootstrap
 from mltasks.vision.stats.metrics import average_precision
-from mltasks.vision.types import Sample
 
 Floats = NDArray[np.float64]
 
@@ -29,9 +28,14 @@ class SpeedComparison:
     baseline: Elapsed | None
     baseline_total: Elapsed
 
+    @property
+    def baseline_time(self) -> Elapsed:
+        """Return the baseline's time to the target, or its whole time if it never reached the target."""
+        return self.baseline or self.baseline_total
+
     def speedup(self, on_processor: bool) -> float:
         """Return the baseline's time over ours; a lower bound if the target was never reached."""
-        return (self.baseline or self.baseline_total).seconds(on_processor) / self.product.seconds(on_processor)
+        return self.baseline_time.seconds(on_processor) / self.product.seconds(on_processor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +60,6 @@ class RunComparison:
         return self.gain.high is not None and self.gain.high >= 0
 
 
-def sample_targets(samples: Sequence[Sample]) -> NDArray[np.int64]:
-    """Return targets, 0 good and 1 defect, ``[n]``."""
-    return np.array([one.target for one in samples], np.int64)
-
-
 def compare_runs(split: Split, product: ProductRun, baseline: BaselineRun) -> RunComparison:
     """Compare two finished runs on one split.
 
@@ -69,23 +68,21 @@ def compare_runs(split: Split, product: ProductRun, baseline: BaselineRun) -> Ru
     classifiers' comparison.
     """
     targets = sample_targets(split.test)
-    curve = [(one.elapsed, average_precision_value(one.scores, targets)) for one in baseline.epochs]
-    kept = curve[baseline.best_epoch][1]
-    heads, whole = (average_precision_value(one, targets) for one in (product.classifier_scores, product.scores))
-    bootstrap = PartBootstrap([one.group for one in split.test], targets.tolist(), split.seed % 2**32)
+    curve = [(epoch.elapsed, average_precision_value(epoch.scores, targets)) for epoch in baseline.epochs]
+    kept, kept_scores = curve[baseline.best_epoch][1], baseline.epochs[baseline.best_epoch].scores
+    heads, whole = (average_precision_value(scores, targets) for scores in (product.classifier_scores, product.scores))
+    bootstrap = PartBootstrap([sample.group for sample in split.test], targets.tolist(), split.seed % 2**32)
 
-    def estimate(*scores: Floats) -> Estimate:
-        first, *minus = scores
-        return bootstrap.estimate(
-            lambda w: average_precision(first, targets, w) - sum(average_precision(one, targets, w) for one in minus)
-        )
+    def estimate(scores: Floats) -> Estimate:
+        return bootstrap.estimate(lambda w: average_precision(scores, targets, w))
 
-    its = baseline.epochs[baseline.best_epoch].scores
     return RunComparison(
         product=estimate(product.scores),
         classifier_only=estimate(product.classifier_scores),
-        baseline=estimate(its),
-        gain=estimate(product.scores, its),
+        baseline=estimate(kept_scores),
+        gain=bootstrap.estimate(
+            lambda w: average_precision(product.scores, targets, w) - average_precision(kept_scores, targets, w)
+        ),
         classifier_speed=_compare_speed(min(heads, kept), product.classifier_time, curve, Elapsed()),
         full_speed=_compare_speed(min(whole, kept), product.total_time, curve, baseline.autoencoder),
         speed_to_product_precision=_compare_speed(whole, product.total_time, curve, baseline.autoencoder),
@@ -96,5 +93,5 @@ def compare_runs(split: Split, product: ProductRun, baseline: BaselineRun) -> Ru
 def _compare_speed(
     target_precision: float, product_time: Elapsed, curve: Sequence[tuple[Elapsed, float]], extra_time: Elapsed
 ) -> SpeedComparison:
-    there = next((spent + extra_time for spent, reached in curve if reached >= target_precision), None)
-    return SpeedComparison(target_precision, product_time, there, curve[-1][0] + extra_time)
+    reached = next((spent + extra_time for spent, value in curve if value >= target_precision), None)
+    return SpeedComparison(target_precision, product_time, reached, curve[-1][0] + extra_time)

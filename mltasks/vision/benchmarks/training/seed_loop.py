@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mltasks.vision.benchmarks.pooled_network import PooledNetwork
-from mltasks.vision.benchmarks.training.split import Split
+from mltasks.vision.benchmarks.training.split import Split, sample_targets
 from mltasks.vision.benchmarks.training.watch import Elapsed, Stopwatch
 from mltasks.vision.data.augmentation import eval_view, random_flip, train_view
 from mltasks.vision.data.splits import inner_split
@@ -78,7 +78,7 @@ class BaselineRun:
     @property
     def best_epoch(self) -> int:
         """Return the index from 0 of the epoch with the lowest validation loss; this epoch is kept."""
-        losses = [one.validation_loss for one in self.epochs]
+        losses = [epoch.validation_loss for epoch in self.epochs]
         return losses.index(min(losses))
 
 
@@ -86,12 +86,11 @@ def run_baseline(split: Split, config: TrainConfig, compute: Compute) -> Iterato
     """Yield the run after each epoch, and last with the autoencoder; scoring is not timed."""
     config = replace(config, height=SIDE, width=SIDE, keep_shape=False)
     epochs: list[BaselineEpoch] = []
-    for one in _classify(split, config, compute):
-        epochs.append(one)
+    for epoch in _classify(split, config, compute):
+        epochs.append(epoch)
         yield BaselineRun(epochs)
-    yield BaselineRun(
-        epochs, _train_autoencoder([one for one in split.train if one.target == GOOD], split.seed, config, compute)
-    )
+    good = [sample for sample in split.train if sample.target == GOOD]
+    yield BaselineRun(epochs, _train_autoencoder(good, split.seed, config, compute))
 
 
 def _classify(split: Split, config: TrainConfig, compute: Compute) -> Iterator[BaselineEpoch]:
@@ -100,15 +99,16 @@ def _classify(split: Split, config: TrainConfig, compute: Compute) -> Iterator[B
         torch.manual_seed(derive_seed(split.seed, "seed's network"))
         network = BaselineNetwork(load_backbone(config.backbone, config.backbone_weights)[0], config.dropout)
         network.to(compute.device)
-        train, held = inner_split(split.train, split.seed)
-        learning = [one for one in network.parameters() if one.requires_grad]
-        optimizer = torch.optim.Adam(learning, lr=config.learning_rate)
+        train, held_out = ([split.train[index] for index in side] for side in inner_split(split.train, split.seed))
+        trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
+        optimizer = torch.optim.Adam(trained, lr=config.learning_rate)
         plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.5, patience=4)
     losses: list[float] = []
     for _ in range(config.max_epochs):
         with watch.measure():
-            _epoch(network, [split.train[index] for index in train], optimizer, generator, config, compute)
-            losses.append(_loss_on(network, [split.train[index] for index in held], config, compute))
+            _epoch(network, train, optimizer, generator, config, compute)
+            scores = torch.from_numpy(_scores(network, held_out, config, compute))
+            losses.append(float(_loss(scores, sample_targets(held_out), config)))
             plateau.step(losses[-1])
         yield BaselineEpoch(watch.elapsed, _scores(network, split.test, config, compute), losses[-1])
         if len(losses) - 1 - losses.index(min(losses)) >= config.patience:
@@ -124,7 +124,7 @@ def _epoch(
     compute: Compute,
 ) -> None:
     network.set_train_mode()
-    targets = np.array([one.target for one in train])
+    targets = sample_targets(train)
     weights = 1 / np.bincount(targets, minlength=2)[targets]
     count = min(config.oversampling * len(train), config.draws_cap)
     drawn = generator.choice(len(train), count, p=weights / weights.sum())
@@ -134,25 +134,19 @@ def _epoch(
         gradient_step(optimizer, loss)
 
 
-def _loss_on(network: BaselineNetwork, samples: Sequence[Sample], config: TrainConfig, compute: Compute) -> float:
-    scores = torch.from_numpy(_scores(network, samples, config, compute))
-    return float(_loss(scores, np.array([one.target for one in samples]), config))
-
-
 def _scores(network: BaselineNetwork, samples: Sequence[Sample], config: TrainConfig, compute: Compute) -> Floats:
     network.eval()
-    found: list[float] = []
+    scores: list[float] = []
     with torch.inference_mode():
         for batch in batches(range(len(samples)), config.batch_size):
             images = [eval_view(read_sample(samples[index], config)) for index in batch]
-            found += network(torch.stack(images).to(compute.device)).tolist()
-    return np.array(found)
+            scores += network(torch.stack(images).to(compute.device)).tolist()
+    return np.array(scores)
 
 
 def _loss(logits: Tensor, targets: NDArray[np.int64], config: TrainConfig) -> Tensor:
     weight = torch.tensor(config.costs.fn / config.costs.fp, device=logits.device)
-    wanted = torch.from_numpy(targets).to(logits)
-    return F.binary_cross_entropy_with_logits(logits, wanted, pos_weight=weight)
+    return F.binary_cross_entropy_with_logits(logits, torch.from_numpy(targets).to(logits), pos_weight=weight)
 
 
 def _train_autoencoder(good: Sequence[Sample], seed: int, config: TrainConfig, compute: Compute) -> Elapsed:
@@ -164,6 +158,5 @@ def _train_autoencoder(good: Sequence[Sample], seed: int, config: TrainConfig, c
             for batch in batches(generator.permutation(len(good)).tolist(), config.batch_size):
                 images = torch.stack([eval_view(read_sample(good[index], config)) for index in batch])
                 rgb = random_flip(average_pool(images, pool_factor(SIDE, SIDE)), generator).to(compute.device)
-                loss = F.mse_loss(network(rgb), rgb)
-                gradient_step(optimizer, loss)
+                gradient_step(optimizer, F.mse_loss(network(rgb), rgb))
     return watch.elapsed

@@ -9,6 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from mltasks.vision.benchmarks.part_folder import read_folder
 from mltasks.vision.data.splits import split_in_two
 from mltasks.vision.drawing.line import labeled_set, write_image_folder
@@ -48,3 +51,8 @@ def split_in_half(samples: Sequence[Sample], repeat: int) -> Split:
     seed = derive_seed(SEED, "halves", repeat)
     learned, measured = split_in_two(samples, range(len(samples)), SPLIT_SHARES, seed)
     return Split([samples[index] for index in learned], [samples[index] for index in measured], seed)
+
+
+def sample_targets(samples: Sequence[Sample]) -> NDArray[np.int64]:
+    """Return targets, 0 good and 1 defect, ``[n]``."""
+    return np.array([sample.target for sample in samples], np.int64)
