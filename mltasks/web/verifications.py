@@ -37,6 +37,6 @@ def verification_live(request: HttpRequest, model: str, number: int) -> HttpResp
     """Return the verification part of the version's page, reloaded while a worker verifies."""
     version = get_version_or_404(model, number)
     report = verification_report.load_report(version)
-    answer = render(request, "models/_verification.html", {"version": version, "checked": report})
+    answer = render(request, "models/_verification.html", {"version": version, "verification_report": report})
     # The finished part replaces the element that reloads, so that reloading ends.
     return answer if report.running else reswap(answer, "outerHTML")

@@ -59,12 +59,12 @@ def version(request: HttpRequest, model: str, number: int) -> HttpResponse:
     remember_choice(request, version.model)
     context = {
         "version": version,
-        "read": VersionReport(version),
+        "version_report": VersionReport(version),
         "promotions": version.promotions.select_related("by", "previous"),
         "champion": registry.champion(version.model),
         "former": registry.former_champions(version.model_id),
         "lineage": version_lineage.build_version_lineage(version),
-        "checked": verification_report.load_report(version),
+        "verification_report": verification_report.load_report(version),
     }
     return render(request, "models/version.html", context)
 
@@ -81,18 +81,18 @@ def promote(request: HttpRequest, model: str, number: int) -> HttpResponse:
         messages.success(request, _("Version {number} is champion: it scores the next part.").format(number=number))
         return redirect("version", model, number)
     lines = gate.evaluate(version, champion, current_user(request))
-    read, champion_read = VersionReport(version), VersionReport(champion) if champion else None
+    report, champion_report = VersionReport(version), VersionReport(champion) if champion else None
     context = {
         "version": version,
         "champion": champion,
-        "read": read,
-        "champion_read": champion_read,
+        "version_report": report,
+        "champion_report": champion_report,
         "rows": compare_versions(version, champion),
-        "cost_change": cost_difference(read, champion_read),
+        "cost_change": cost_difference(report, champion_report),
         "form": form,
         "lines": gate.worst_first(lines),
         "gate": gate.state(lines),
-        "checked": verification_report.load_report(version),
+        "verification_report": verification_report.load_report(version),
         "approvals": version.approvals.filter(champion=champion).select_related("by"),
     }
     return render(request, "models/promote.html", context, status=200 if request.method == "GET" else 409)
