@@ -53,7 +53,7 @@ def test_each_write_renews_and_appends_to_the_log(run: TrainingRun) -> None:
 def test_it_refuses_the_writes_of_a_worker_that_lost_it(run: TrainingRun, taken_away: dict[str, object]) -> None:
     lease = RunLease.take(run.pk)
     TrainingRun.objects.update(**taken_away)
-    for write in (lease.renew, lambda: lease.finish(TrainingRun.State.SUCCEEDED, log="late")):
+    for write in (lease.write, lambda: lease.finish(TrainingRun.State.SUCCEEDED, log="late")):
         with pytest.raises(LeaseLost):
             write()
     run.refresh_from_db()
