@@ -42,7 +42,7 @@ def test_a_lesson_is_asked_for_watched_and_read(
     expect(page.locator(".note.warning")).to_contain_text("label 4 more good parts and 4 more defective parts")
     run = BackboneRun.objects.get()
 
-    BackboneRun.objects.update(state="running", progress=0.4, stage="learning, step 120 of 400, 9.1 crops/s")
+    BackboneRun.objects.update(state="running", progress=0.4, stage="distilling, step 120 of 400, 9.1 crops/s")
     expect(page.get_by_text("step 120 of 400")).to_be_visible()
     take_screenshots(page, "backbone-running")
     done = {"state": "succeeded", "stage": "In use", "file": "plate/x", "sha256": "a" * 64, "adopted": True}

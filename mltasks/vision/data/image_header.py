@@ -168,10 +168,10 @@ def check_pixels(width: int, height: int, limits: Limits) -> None:
 def check_layout(image: Image.Image, name: str) -> None:
     """Raise ImageError unless there is one image of the format ``name`` in a known layout."""
     if not _is_single_image(image) and (image.format != name or _is_animated(image) or _has_second_frame(image)):
-        raise ImageError("unsupported_format", "The file holds several frames; send one image a file.")
+        raise ImageError("unsupported_format", "The file contains several frames. Send one image per file.")
     if image.mode not in MODES or SIGNED_INTEGER in _numbers(image, SAMPLE_FORMAT):
         kind = image.mode if image.mode not in MODES else "signed integer"
-        detail = f"Pixels of kind {kind} are not accepted; save as 8 or 16 bits without sign."
+        detail = f"Pixels of type {kind} are not accepted. Save the image with 8 or 16 bits, without sign."
         raise ImageError("unsupported_format", detail)
 
 
@@ -205,7 +205,7 @@ def translate_decoder_errors(stream: BinaryIO, name: str) -> Iterator[None]:
     except DECODER_ERRORS as error:
         if is_truncated(stream, name, _says_truncated(error)):
             raise ImageError("truncated_image", f"The {name} file ends before the image does.") from error
-        raise ImageError("invalid_image", f"The file begins like {name} but can't be read: it is damaged.") from error
+        raise ImageError("invalid_image", f"The {name} file is damaged and cannot be read.") from error
 
 
 def is_truncated(stream: BinaryIO, name: str, reported: bool) -> bool:

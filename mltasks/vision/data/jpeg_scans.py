@@ -65,7 +65,7 @@ def check_scans(scans: Scans, width: int, height: int, limits: Limits) -> None:
         raise ImageError(
             "too_many_pixels",
             f"The JPEG has {scans.count} scans of {width} × {height} pixels; at most {most} are accepted at that size. "
-            "Save it as a baseline JPEG, which has one.",
+            "Save it as a baseline JPEG, which has one scan.",
         )
 
 
@@ -80,7 +80,7 @@ def _segments(data: bytes) -> Iterator[tuple[int, int, bytes]]:
         length = max(2, int.from_bytes(data[start : start + 2], "big"))
         yield data[start - 1], match.start(), data[start + 2 : start + length]
         position = start + length
-    raise ImageError("invalid_image", f"The JPEG has more than {MAX_SEGMENTS:,} segments; save it again.")
+    raise ImageError("invalid_image", f"The JPEG has more than {MAX_SEGMENTS:,} segments. Save it again.")
 
 
 def _read_frame(scans: Scans, marker: int, body: bytes) -> None:

@@ -66,7 +66,7 @@ def learn(
     config = resolve_input_size(config, ready)
     with reproducible(config.threads) as compute:
         fitted = fit(ready, config, compute, whole.substage(0, 0.95))
-        whole.report(0.95, "measuring")
+        whole.report(0.95, "evaluating")
         evaluation = evaluate(
             fitted.predictions,
             fitted.protocol,

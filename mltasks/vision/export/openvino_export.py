@@ -178,12 +178,12 @@ def check_agreement(
     if not (probability <= PROBABILITY_TOLERANCE and max(error, novelty) <= ERROR_TOLERANCE):
         raise ExportMismatch(
             f"The exported graph differs from torch by {probability:.2g} in probability and {max(error, novelty):.2g} "
-            f"in relative error; {PROBABILITY_TOLERANCE:g} and {ERROR_TOLERANCE:g} are tolerated."
+            f"in relative error; at most {PROBABILITY_TOLERANCE:g} and {ERROR_TOLERANCE:g} are allowed."
         )
     if not embedding <= DISTANCE_TOLERANCE:
         raise ExportMismatch(
-            f"The exported graph differs from torch by a cosine distance of {embedding:.2g} in where it sees a part; "
-            f"{DISTANCE_TOLERANCE:g} is tolerated."
+            f"The exported graph differs from torch by a cosine distance of {embedding:.2g} between embeddings; "
+            f"at most {DISTANCE_TOLERANCE:g} is allowed."
         )
     return ExportAgreement(len(images), probability, error, novelty, embedding, round(float(np.median(took)), 1))
 

@@ -74,7 +74,7 @@ class PrecisionChoice:
 
 def configured_precision() -> PrecisionChoice:
     """Return 32 bits without a trial, as the training's settings ask."""
-    return PrecisionChoice(32, "Asked for.")
+    return PrecisionChoice(32, "Set by the training's settings.")
 
 
 def choose_precision(
@@ -88,7 +88,7 @@ def choose_precision(
 
     The ranges come from ``images``. All quantizable components are tried first, then the backbone alone. Speed is
     measured on this machine, scores on ``parts``. If no trial succeeds, the graph stays as it is."""
-    found = PrecisionChoice(32, "It has no wide convolutions.")
+    found = PrecisionChoice(32, "The graph has no convolutions to quantize.")
     for kinds in (QUANTIZABLE, (BACKBONE,)):
         narrow = quantize(graph, images, kinds)
         if narrow is None:
@@ -137,7 +137,7 @@ def _compare_graphs(
     why = _rejection_reason(before - after, moved, stranger, apart, quick / slow)
     return PrecisionChoice(
         32 if why else 8,
-        why or "Faster here, and as good.",
+        why or "Faster on this machine and as accurate.",
         (),
         len(parts),
         *(round(value, 6) for value in (after, before, moved, stranger, apart)),
@@ -152,7 +152,7 @@ def _rejection_reason(
     if not precision_loss <= MAX_PRECISION_LOSS:
         return (
             f"8 bits lose {100 * precision_loss:.2f} points of average precision; "
-            f"{100 * MAX_PRECISION_LOSS:g} are tolerated."
+            f"at most {100 * MAX_PRECISION_LOSS:g} are allowed."
         )
     if not (
         probability_shift <= MAX_PROBABILITY_SHIFT
@@ -160,13 +160,12 @@ def _rejection_reason(
         and embedding_distance <= MAX_EMBEDDING_DISTANCE
     ):
         return (
-            f"8 bits move probabilities by {probability_shift:.3f}, novelty by {novelty_shift:.3f} of its "
-            "threshold and places by "
-            f"{embedding_distance:.4f}; {MAX_PROBABILITY_SHIFT:g}, {MAX_NOVELTY_SHIFT:g} and "
-            f"{MAX_EMBEDDING_DISTANCE:g} are tolerated."
+            f"8 bits change probabilities by {probability_shift:.3f}, novelty by {novelty_shift:.3f} of its threshold "
+            f"and embeddings by {embedding_distance:.4f}; at most {MAX_PROBABILITY_SHIFT:g}, {MAX_NOVELTY_SHIFT:g} and "
+            f"{MAX_EMBEDDING_DISTANCE:g} are allowed."
         )
     if not time_ratio <= MAX_TIME_RATIO:
-        return f"8 bits take {time_ratio:.0%} of the time on this machine; {MAX_TIME_RATIO:.0%} would be worth it."
+        return f"8 bits take {time_ratio:.0%} of the time on this machine; at most {MAX_TIME_RATIO:.0%} is allowed."
     return ""
 
 

@@ -24,7 +24,7 @@ MIN_CHANNELS = 64
 # A depthwise convolution of a deep auxiliary block has at least this many channels, at this stride or deeper.
 MIN_DEPTHWISE_CHANNELS, MIN_DEPTHWISE_STRIDE = 144, 8
 CONVOLUTIONS = ("Convolution", "GroupConvolution")
-BACKBONE, AUX_BACKBONE = QUANTIZABLE = ("the backbone's convolutions", "the companion's deep blocks")
+BACKBONE, AUX_BACKBONE = QUANTIZABLE = ("the backbone's convolutions", "the auxiliary backbone's deep blocks")
 
 
 def quantize(

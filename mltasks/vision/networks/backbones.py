@@ -91,7 +91,7 @@ def _auto(backbone: Backbone) -> tuple[nn.Module, WeightsSource]:
     try:
         return _from_hub(backbone, AUTO_TIMEOUT_S, retry_failed=False)
     except HubUnreachableError as why:
-        return _shipped(backbone, note_suffix=f" ImageNet weights were out of reach: {why}.")
+        return _shipped(backbone, note_suffix=f" ImageNet weights could not be loaded: {why}.")
 
 
 def _imagenet(backbone: Backbone) -> tuple[nn.Module, WeightsSource]:
@@ -118,17 +118,19 @@ def _from_hub(backbone: Backbone, timeout_s: float, *, retry_failed: bool) -> tu
 def _shipped(backbone: Backbone, note_suffix: str = "") -> tuple[nn.Module, WeightsSource]:
     path = WEIGHTS_DIR / backbone.shipped_file
     if not path.is_file():
-        raise FileNotFoundError(f"{path} is missing. Make it with: python -m mltasks.vision.pretrain")
+        raise FileNotFoundError(f"{path} is missing. Create it with: python -m mltasks.vision.pretrain")
     digest = file_sha256(path)
     expected = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))["sha256"]
     if digest != expected:
-        raise WeightsError(f"{path} is damaged: its sha256 is {digest}, its card says {expected}. Check it out again.")
+        raise WeightsError(
+            f"{path} is damaged: its sha256 is {digest}, its card says {expected}. Restore it from the repository."
+        )
     note = "The project's own weights, distilled on drawn images, no ImageNet file." + note_suffix
     return _load(backbone, path), WeightsSource("shipped", digest, str(path), note)
 
 
 def _random(backbone: Backbone) -> tuple[nn.Module, WeightsSource]:
-    return backbone.build(), WeightsSource("random", "", "", "Random weights: nothing was learned before this run.")
+    return backbone.build(), WeightsSource("random", "", "", "Random weights, without any pretraining.")
 
 
 def _from_file(backbone: Backbone, location: Path) -> tuple[nn.Module, WeightsSource]:
@@ -141,10 +143,10 @@ def _from_file(backbone: Backbone, location: Path) -> tuple[nn.Module, WeightsSo
     digest = file_sha256(path)
     if expected and digest != expected:
         raise WeightsError(
-            f"{path} is damaged: its sha256 is {digest}, not {expected}. Restore it from a backup, teach the backbone "
-            "anew, or set backbone_weights to shipped."
+            f"{path} is damaged: its sha256 is {digest}, not {expected}. Restore it from a backup, pretrain the "
+            "backbone again, or set backbone_weights to shipped."
         )
-    note = "Taught on the plant's own images." if expected else "Weights from a file that was named."
+    note = "Pretrained on the plant's own images." if expected else "Weights from the configured file."
     return _load(backbone, path), WeightsSource("plant" if expected else "file", digest, text, note)
 
 
@@ -171,12 +173,12 @@ def _read_state(path: Path) -> Mapping[str, Tensor]:
     except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError) as error:
         raise WeightsError(_mismatch_message(path, f"unreadable ({type(error).__name__})")) from error
     if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
-        raise WeightsError(_mismatch_message(path, "it holds more than tensors by name"))
+        raise WeightsError(_mismatch_message(path, "it contains more than named tensors"))
     return state
 
 
 def _mismatch_message(path: Path, reason: str) -> str:
     return (
-        f"{path} doesn't hold this backbone's weights: {reason}. "
-        "Name a state dict of torchvision's network of the same name, or use auto or shipped."
+        f"{path} does not contain this backbone's weights: {reason}. "
+        "Use a state dict of torchvision's network of the same name, or set auto or shipped."
     )

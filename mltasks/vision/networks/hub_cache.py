@@ -67,7 +67,7 @@ class _Transfer:
             if self.stop.is_set():
                 raise OSError("the download was too slow")
             if not file_sha256(Path(name)).startswith(self.file.sha256_prefix):
-                raise OSError("what was downloaded has the wrong sha256")
+                raise OSError("the downloaded file has the wrong sha256")
             Path(name).replace(self.file.path)
         finally:
             Path(name).unlink(missing_ok=True)

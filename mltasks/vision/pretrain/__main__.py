@@ -66,24 +66,24 @@ def _identity(recipe: DistillationRecipe, options: argparse.Namespace) -> str:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m mltasks.vision.pretrain", description=__doc__)
-    parser.add_argument("--images", type=int, default=3000, help="pictures to draw (default %(default)s)")
-    parser.add_argument("--side", type=int, default=256, help="their side in pixels (default %(default)s)")
+    parser.add_argument("--images", type=int, default=3000, help="images to draw (default %(default)s)")
+    parser.add_argument("--side", type=int, default=256, help="side of a drawn image in pixels (default %(default)s)")
     length = parser.add_mutually_exclusive_group()
-    length.add_argument("--crops", type=int, default=DEFAULT_CROPS, help="crops to learn from (default %(default)s)")
-    length.add_argument("--steps", type=int, help="or optimizer steps, of a batch each")
-    parser.add_argument("--batch", type=int, default=BATCH, help="crops in a step (default %(default)s)")
+    length.add_argument("--crops", type=int, default=DEFAULT_CROPS, help="crops to train on (default %(default)s)")
+    length.add_argument("--steps", type=int, help="optimizer steps, instead of --crops")
+    parser.add_argument("--batch", type=int, default=BATCH, help="crops per step (default %(default)s)")
     parser.add_argument("--crop", type=int, default=CROP, help="side of a crop in pixels (default %(default)s)")
-    parser.add_argument("--seed", type=int, default=7, help="(default %(default)s)")
+    parser.add_argument("--seed", type=int, default=7, help="seed of all random draws (default %(default)s)")
     parser.add_argument("--init", default="random", help="weights to start from: random, shipped or a file")
-    parser.add_argument("--learning-rate", type=float, default=2e-3, help="lower it with --init (%(default)s)")
-    parser.add_argument("--detail", type=float, default=0.0, help="weight of the loss at stride 4 (%(default)s)")
-    parser.add_argument("--float32", action="store_true", help="for processors without bfloat16: no emulation")
-    parser.add_argument("--threads", type=int, default=1, help="part of the recipe: sums differ with it (%(default)s)")
+    parser.add_argument("--learning-rate", type=float, default=2e-3, help="lower with --init (default %(default)s)")
+    parser.add_argument("--detail", type=float, default=0.0, help="loss weight at stride 4 (default %(default)s)")
+    parser.add_argument("--float32", action="store_true", help="compute in 32 bits, for processors without bfloat16")
+    parser.add_argument("--threads", type=int, default=1, help="the weights depend on them (default %(default)s)")
     parser.add_argument("--out", type=Path, default=WEIGHTS_DIR / BACKBONES["resnet18"].shipped_file)
     parser.add_argument(
-        "--cache", type=Path, default=Path("var/pretrain"), help="for pictures and checkpoint (%(default)s)"
+        "--cache", type=Path, default=Path("var/pretrain"), help="folder of images and checkpoint (default %(default)s)"
     )
-    parser.add_argument("--report-every", type=int, default=50, help="steps between lines and checkpoints")
+    parser.add_argument("--report-every", type=int, default=50, help="steps between two reports and checkpoints")
     parser.add_argument("--save-every", type=int, default=500, help="steps between usable weights at --out")
     return parser
 

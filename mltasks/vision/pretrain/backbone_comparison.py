@@ -69,7 +69,7 @@ def compare_backbones(
     scores, sources = dict[str, Floats](), dict[str, WeightsSource]()
     for number, (name, weights) in enumerate(candidates.items()):
         part = stage.substage(
-            number / len(candidates), (number + 1) / len(candidates), f"measuring the {name} backbone"
+            number / len(candidates), (number + 1) / len(candidates), f"evaluating the {name} backbone"
         )
         network, sources[name] = load_backbone("resnet18", weights)
         rows = pooled_features(network, chosen, config, part)
@@ -117,14 +117,14 @@ def decide_adoption(
 
 def _describe(estimates: Mapping[str, Estimate], gain: Estimate, incumbent: str, best: str, *, surely: bool) -> str:
     if gain.value is None or gain.low is None or gain.high is None:
-        return "Not used: there was nothing to measure."
+        return "Not used: there are no measurements."
     said = (
         f"Average precision {estimates[NEW_BACKBONE].value:.3f} against {estimates[incumbent].value:.3f} "
         f"of the {incumbent} backbone, "
         f"difference {gain.value:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}]"
     )
     if not surely:
-        return f"Not used: {said}. It must lie above 0."
+        return f"Not used: {said}. The interval must lie above 0."
     if estimates[NEW_BACKBONE].value != estimates[best].value:
         return f"Not used: {said}, but the {best} backbone reaches {estimates[best].value:.3f}."
     return f"Used from the next training on: {said}."

@@ -168,7 +168,7 @@ def _step(
     gradient_step(run.optimizer, loss)
     value = float(loss.detach())
     if not math.isfinite(value):
-        raise FloatingPointError(f"The loss is {value} at step {run.done}: lower the learning rate.")
+        raise FloatingPointError(f"The loss is {value} at step {run.done}. Lower the learning rate.")
     return value
 
 

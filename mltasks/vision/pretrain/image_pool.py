@@ -72,6 +72,6 @@ def _draw_pool(path: Path, seed: int, count: int, side: int, workers: int, repor
         for index, picture in enumerate(mapped(draw, range(count))):
             pictures[index] = picture
             if (index + 1) % _REPORT_EVERY == 0 or index + 1 == count:
-                report(f"drew {index + 1} of {count} pictures")
+                report(f"drew {index + 1} of {count} images")
     pictures.flush()
     unfinished.replace(path)

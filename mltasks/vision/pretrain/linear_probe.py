@@ -72,7 +72,7 @@ def _read(sample: Sample, config: TrainConfig) -> torch.Tensor:
         size = InputSize(config.height, config.width)
         pixels = decode(sample.path, roi=sample.roi, size=size, bit_depth=sample.bit_depth)
     except (OSError, ImageError) as error:
-        raise ValueError(f"{sample.name} ({sample.path}) can't be measured on: {error}") from error
+        raise ValueError(f"{sample.name} ({sample.path}) cannot be read: {error}") from error
     return torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 255
 
 

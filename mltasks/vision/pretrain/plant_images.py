@@ -55,7 +55,7 @@ def _cut_tiles(path: Path, images: Sequence[PlantImage], size: InputSize, side: 
             stage.report(number / len(images), f"image {number} of {len(images)}")
     if kept < max(1, MIN_READABLE_SHARE * len(images)):
         unfinished.unlink()
-        raise ImagesLost(f"Only {kept} of {len(images)} stored images could be read. Is MEDIA_ROOT whole?")
+        raise ImagesLost(f"Only {kept} of {len(images)} stored images could be read. Is MEDIA_ROOT complete?")
     tiles.flush()
     if kept < len(images):
         np.save(unfinished.with_suffix(".npy"), tiles[:kept])

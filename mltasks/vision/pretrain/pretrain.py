@@ -78,7 +78,7 @@ def pretrain_backbone(task: PretrainingTask, out: Path, progress: ProgressCallba
     recipe = distillation_recipe(task)
     student, step = _distill(task, recipe, own, drawn, whole.substage(READING_END, DISTILLATION_END))
     card = {
-        "images": f"{len(own)} stored images of the plant, {len(drawn)} drawn pictures",
+        "images": f"{len(own)} stored images of the plant, {len(drawn)} drawn images",
         "unreadable": len(task.images) - len(own),
         "started_from": task.start,
         "lesson": task.pretraining.to_json(),
@@ -143,7 +143,7 @@ def _distill(
         if step.done < recipe.steps:
             left += f", {format_duration((recipe.steps - step.done) * recipe.batch, step.crops_per_s)} left"
         metrics = {"step": step.done, "loss": step.loss, "crops_per_s": step.crops_per_s}
-        stage.report(step.done / recipe.steps, f"learning, {left}", metrics)
+        stage.report(step.done / recipe.steps, f"distilling, {left}", metrics)
 
     views = mixed_views(plant_pool, drawn_pool, task.pretraining.drawn_share)
     every = min(task.pretraining.save_every, recipe.steps)

@@ -61,9 +61,9 @@ class PretrainingConfig:
         if low:
             raise ValueError(f"{', '.join(low)} must be at least 1.")
         if not 32 <= self.crop <= self.side:
-            raise ValueError(f"A crop is between 32 px and the tile's {self.side} px, not {self.crop}.")
+            raise ValueError(f"The crop must be between 32 px and the tile's {self.side} px, not {self.crop}.")
         if not 0 <= self.drawn_share < 1 or self.learning_rate <= 0 or self.detail < 0:
-            raise ValueError("drawn_share lies in [0, 1), learning_rate above 0, detail at 0 or above.")
+            raise ValueError("drawn_share must lie in [0, 1), learning_rate above 0 and detail at 0 or above.")
 
     @property
     def typical_duration(self) -> str:
@@ -79,5 +79,5 @@ class PretrainingConfig:
         """Build a config. Raises ValueError for an unknown name or a value out of range."""
         unknown = sorted(set(values) - {item.name for item in fields(cls)})
         if unknown:
-            raise ValueError(f"Unknown lesson settings: {', '.join(unknown)}.")
+            raise ValueError(f"Unknown pretraining settings: {', '.join(unknown)}.")
         return cls(**values)

@@ -124,8 +124,10 @@ def main(arguments: list[str] | None = None) -> None:
     """Print one JSON line for each of the weights."""
     parser = argparse.ArgumentParser(prog="python -m mltasks.vision.pretrain.transfer", description=__doc__)
     parser.add_argument("directory", type=Path)
-    parser.add_argument("--skip", default="raw", help="folders to leave out, by comma (default %(default)s)")
-    parser.add_argument("--weights", default="shipped,teacher,random", help="by comma, paths too (%(default)s)")
+    parser.add_argument("--skip", default="raw", help="folders to skip, separated by commas (default %(default)s)")
+    parser.add_argument(
+        "--weights", default="shipped,teacher,random", help="names or paths, by comma (default %(default)s)"
+    )
     parser.add_argument("--height", type=int, default=640)
     parser.add_argument("--width", type=int, default=352)
     parser.add_argument("--repeats", type=int, default=5)

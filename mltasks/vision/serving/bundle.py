@@ -89,10 +89,10 @@ def verify(directory: Path, expected_sha256: str | None = None) -> str:
         recorded: dict[str, str] = json.loads((directory / MANIFEST).read_text(encoding="utf-8"))
         found = file_hashes(directory)
     except (OSError, ValueError) as error:
-        raise BundleCorrupt(f"{directory} holds no readable version: {error}") from error
+        raise BundleCorrupt(f"{directory} contains no readable version: {error}") from error
     changed = sorted(name for name in {*recorded, *found} if recorded.get(name) != found.get(name))
     if changed:
-        raise BundleCorrupt(f"{directory} is not as it was written: {', '.join(changed)}")
+        raise BundleCorrupt(f"{directory} has changed since it was written: {', '.join(changed)}")
     actual = digest_of_hashes(found)
     if expected_sha256 not in (None, actual):
         raise BundleCorrupt(f"{directory} has sha256 {actual}, not the expected {expected_sha256}")
@@ -111,7 +111,7 @@ def read_meta(directory: Path) -> dict[str, Any]:
     try:
         meta: dict[str, Any] = json.loads((directory / META).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise BundleCorrupt(f"{directory / META} can't be read: {error}") from error
+        raise BundleCorrupt(f"{directory / META} cannot be read: {error}") from error
     return meta
 
 

@@ -21,11 +21,11 @@ MAX_STORED_PROBABILITIES = 400
 # Share of the lowest probability of any defect below which parts pass if there are too few labels for the guarantee
 FALLBACK_FACTOR = 0.5
 METHOD = (
-    "Parts pass below the k+1st lowest probability of n labeled defective parts, scored by networks that had not "
-    "learned from them. With the confidence stated, such a threshold lets no more than the bound escape, whatever the "
-    "scores' distribution (order statistics: Wilks 1941; the bound is that of Clopper and Pearson 1934 for k of n). "
-    "It holds for defects like the labeled ones. Of several images of a defective part, the lowest counts; parts that "
-    "novelty or an audit sends to a person are not taken off."
+    "Parts pass below the k+1st lowest probability of n labeled defective parts. These probabilities come from "
+    "networks that were not trained on the parts. With the stated confidence, at most the bound escapes, for any "
+    "distribution of scores (order statistics: Wilks 1941; the bound is that of Clopper and Pearson 1934 for k of n). "
+    "The guarantee applies to defects like the labeled ones. Of several images of a part, the lowest probability "
+    "counts. Parts that novelty or an audit sends to a person are not subtracted."
 )
 
 
@@ -41,7 +41,7 @@ class EscapeRateGuarantee:
 
     def __post_init__(self) -> None:
         if not (0 < self.rate <= 1 and 0 < self.confidence < 1):
-            raise ValueError("A promise needs a rate above 0, at most 1, and a confidence strictly between 0 and 1.")
+            raise ValueError("An escape guarantee needs a rate above 0, at most 1, and a confidence between 0 and 1.")
 
 
 @dataclass(frozen=True, slots=True)

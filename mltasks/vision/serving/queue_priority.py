@@ -121,4 +121,4 @@ def _logit(probability: float) -> float:
 
 def _check(name: str, value: float | None, highest: float) -> None:
     if value is not None and not (math.isfinite(value) and 0.0 <= value <= highest):
-        raise ValueError(f"{name} is no number from 0 to {highest:g}: {value}")
+        raise ValueError(f"{name} must be a number from 0 to {highest:g}, not {value}.")

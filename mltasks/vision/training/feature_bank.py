@@ -230,7 +230,7 @@ def read_sample(sample: Sample, config: TrainConfig) -> Tensor:
         size = InputSize(config.height, config.width, config.keep_shape)
         pixels = decode(sample.path, roi=sample.roi, size=size, bit_depth=sample.bit_depth)
     except (OSError, ImageError) as error:
-        raise UnreadableSample(f"{sample.name} ({sample.path}) can't be used for training: {error}") from error
+        raise UnreadableSample(f"{sample.name} ({sample.path}) cannot be used for training: {error}") from error
     return torch.from_numpy(pixels).permute(2, 0, 1)
 
 

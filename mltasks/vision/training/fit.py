@@ -75,9 +75,7 @@ def fit(samples: Sequence[Sample], config: TrainConfig, compute: Compute, stage:
     learning = {index for index, sample in enumerate(samples) if sample.split not in ("validation", "test")}
     folds, trials = samples[0].split.startswith("fold-"), plan_trials(samples, config)
     seen, taught = progress_shares(len(learning), folds, config, [(len(one.labeled), one.fold_count) for one in trials])
-    bank = build_feature_bank(
-        samples, learning, trunk, config, compute, stage.substage(0, seen, "looking at the parts")
-    )
+    bank = build_feature_bank(samples, learning, trunk, config, compute, stage.substage(0, seen, "extracting features"))
     material = TrainingData(bank, np.array([sample.target for sample in samples]), config, compute)
     lesson = TrainingContext(samples, material, trunk, network.get_submodule("layer4"))
     protocol = cross_validate if folds else fit_holdout
@@ -109,19 +107,19 @@ def check_config(config: TrainConfig) -> None:
     if config.height % STRIDE or config.width % STRIDE or min(config.height, config.width) < STRIDE:
         raise ValueError(f"The input size must be multiples of {STRIDE}, not {config.height} × {config.width}.")
     if config.head not in HEADS or not set(config.detectors) <= set(DETECTORS):
-        raise ValueError(f"head is one of {', '.join(HEADS)}; detectors are some of {', '.join(DETECTORS)}.")
+        raise ValueError(f"head must be one of {', '.join(HEADS)}; detectors must be among {', '.join(DETECTORS)}.")
     if config.companion not in AUX_BACKBONES:
-        raise ValueError(f"companion is {AUX_BACKBONES[-1]} or empty, not {config.companion!r}.")
+        raise ValueError(f"companion must be {AUX_BACKBONES[-1]} or empty, not {config.companion!r}.")
     if not all(0 < share < 1 for share in config.curve_shares):
-        raise ValueError(f"curve_shares lie between 0 and 1, not {config.curve_shares}.")
+        raise ValueError(f"curve_shares must lie between 0 and 1, not {config.curve_shares}.")
     if config.precision not in PRECISIONS:
-        raise ValueError(f"precision is {' or '.join(PRECISIONS)}, not {config.precision!r}.")
+        raise ValueError(f"precision must be {' or '.join(PRECISIONS)}, not {config.precision!r}.")
     low = [name for name in POSITIVE_SETTINGS if getattr(config, name) < 1]
     low += [name for name in ("views", "stage_epochs") if getattr(config, name) < 0]
-    if low or not 0 < config.novelty_quantile < 1:
-        raise ValueError(
-            f"{', '.join(low) or 'novelty_quantile'} can't train: use 1 or more, a quantile inside (0, 1)."
-        )
+    if low:
+        raise ValueError(f"{', '.join(low)} must be at least 1 (views and stage_epochs: at least 0).")
+    if not 0 < config.novelty_quantile < 1:
+        raise ValueError(f"novelty_quantile must lie between 0 and 1, not {config.novelty_quantile}.")
 
 
 def cross_validate(

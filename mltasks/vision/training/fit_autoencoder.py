@@ -48,7 +48,7 @@ def train_pixel_autoencoder(data: TrainingData, good: Sequence[int], seed: int, 
         set_learning_rate(optimizer, config.autoencoder_learning_rate * half_cosine(number / epochs, 1))
         draws = _sample_epoch(good, config, generator)
         _train_epoch(network, data, draws, optimizer, generator)
-        stage.report((number + 1) / epochs, "learning what good parts look like")
+        stage.report((number + 1) / epochs, "training the pixel autoencoder")
     return network.eval()
 
 

@@ -25,7 +25,7 @@ from mltasks.vision.types import DEFECT, GOOD, Sample, TrainConfig
 
 # Share of a fold's time for each kind of classifier, and share of the rest for the detectors
 CLASSIFIER_SHARE, DETECTORS_SHARE = {"dense": 0.3, "pooled": 0.8}, 0.2
-AUX_TITLE, FINE_TUNING_TITLE = "by the companion", "the companion learns"
+AUX_TITLE, FINE_TUNING_TITLE = "auxiliary backbone", "fine-tuning the auxiliary backbone"
 # The fold that leaves nothing out
 FINAL, FINAL_TITLE = "final", "final training on all parts"
 
@@ -98,7 +98,7 @@ def complete_fold(
     material = context.data
     good = [index for index in train if material.targets[index] == GOOD]
     defects = [index for index in train if material.targets[index] == DEFECT]
-    stage.report(0, "remembering good parts")
+    stage.report(0, "fitting novelty detectors")
     heads = {**models.heads, **fit_detectors(material, good, defects, part_keys(context.samples), seed)}
     autoencoder = train_pixel_autoencoder(material, good, seed, stage.substage(DETECTORS_SHARE, 1))
     asked = score_heads(heads, material, held_out)

@@ -93,7 +93,7 @@ def run_trials(
 def _run_trial(trial: Trial, context: TrainingContext, stage: Stage) -> CurvePrediction:
     """Train with the trial's labels only and predict the measured parts."""
     context = context.with_config(trial_config(context.data.config))
-    stage = stage.substage(0, 1, f"with {len(trial.labeled)} labels")
+    stage = stage.substage(0, 1, f"learning curve with {len(trial.labeled)} labels")
     if trial.folds:
         rounds = train_folds(context, trial.folds, stage, trial.labeled)
         predictions = cross_fit(rounds, context, trial.labeled)

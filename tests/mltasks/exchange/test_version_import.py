@@ -279,7 +279,7 @@ BY_A_PLANT: list[tuple[str, Callable[[ArchiveDocument, Members], Any], str]] = [
     ("a newer format", lambda said, _: said.update(format=2), "its format is 2, but this program reads format 1"),
     ("another digest", lambda said, _: said["bundle"].update(sha256="0" * 64), "differs from the digest of its files"),
     ("a digest that is none", lambda said, _: said["bundle"].update(sha256="../.."), "is not a sha256"),
-    ("a manifest that lies", _manifest, "is not as it was written"),
+    ("a manifest that lies", _manifest, "has changed since it was written"),
     ("another label", _item, "the hash of its snapshot's items differs"),
     (
         "an item that is none",

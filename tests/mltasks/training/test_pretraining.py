@@ -119,7 +119,7 @@ def test_the_next_training_learns_from_it_and_its_version_says_so(
     broken = training.start(snapshot, AUTO, trigger=TrainingRun.Trigger.COMMAND, enqueue=False)
     with pytest.raises(WeightsError, match="is damaged"):
         execute(training.TrainingExecutor(), broken)
-    assert "Restore it from a backup, teach the backbone anew" in TrainingRun.objects.get(pk=broken.pk).error
+    assert "Restore it from a backup, pretrain the backbone again" in TrainingRun.objects.get(pk=broken.pk).error
 
 
 def test_settings_that_name_their_weights_keep_them(model: RegisteredModel) -> None:
@@ -156,7 +156,7 @@ def test_a_failed_lesson_says_why_and_can_be_tried_again(model: RegisteredModel)
     BackboneRun.objects.update(pictures=[["gone.jpg", "0" * 64, ""]])
     with pytest.raises(ValueError, match="Only 0 of 1"):
         execute(pretraining.PretrainingExecutor(), run)
-    assert (run.state, run.error) == ("failed", "Only 0 of 1 stored images could be read. Is MEDIA_ROOT whole?")
+    assert (run.state, run.error) == ("failed", "Only 0 of 1 stored images could be read. Is MEDIA_ROOT complete?")
     pretraining.retry(run, enqueue=False)
     with pytest.raises(RunNotAvailable, match="did not fail"):
         pretraining.retry(run)

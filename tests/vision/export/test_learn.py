@@ -198,7 +198,8 @@ def test_it_refuses_too_few_labels(tmp_path: Path) -> None:
     ],
 )
 def test_it_refuses_settings_that_cannot_work(tmp_path: Path, changes: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=r"multiples of 32|Unknown backbone|use 1 or more|is one of"):
+    reasons = r"multiples of 32|Unknown backbone|must be at least 1|novelty_quantile must|must be one of"
+    with pytest.raises(ValueError, match=reasons):
         learn(labeled_samples(tmp_path / "parts"), replace(CONFIG, **changes), tmp_path / "bundle")
     assert not (tmp_path / "bundle").exists()
 

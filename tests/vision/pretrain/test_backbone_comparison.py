@@ -33,7 +33,7 @@ def test_a_better_backbone_is_used() -> None:
 def test_it_refuses_one_that_is_equal_worse_or_in_doubt(ours: np.ndarray, theirs: np.ndarray) -> None:
     found = decide_adoption({NEW_BACKBONE: ours, "shipped": theirs}, TARGETS, PARTS, "shipped")
     assert not found.adopt
-    assert found.words.endswith("It must lie above 0.")
+    assert found.words.endswith("The interval must lie above 0.")
 
 
 def test_it_refuses_one_that_another_at_hand_beats() -> None:

@@ -176,6 +176,6 @@ def test_it_refuses_a_lesson_that_cannot_teach() -> None:
     ):
         with pytest.raises(ValueError, match=words):
             PretrainingConfig(**fields)
-    with pytest.raises(ValueError, match="Unknown lesson settings: step"):
+    with pytest.raises(ValueError, match="Unknown pretraining settings: step"):
         PretrainingConfig.from_json({"step": 3})
     assert PretrainingConfig.from_json(TINY.to_json()) == TINY

@@ -137,7 +137,7 @@ def test_a_report_says_what_holds_and_what_is_missing() -> None:
 
 @pytest.mark.parametrize(("rate", "confidence"), [(0, 0.95), (1.1, 0.95), (math.nan, 0.95), (0.05, 0), (0.05, 1)])
 def test_it_refuses_a_promise_that_means_nothing(rate: float, confidence: float) -> None:
-    with pytest.raises(ValueError, match="promise"):
+    with pytest.raises(ValueError, match="escape guarantee needs"):
         EscapeRateGuarantee(rate, confidence)
 
 

@@ -98,13 +98,13 @@ def test_urgent_parts_come_before_all_that_waited_less_than_a_day() -> None:
 @pytest.mark.parametrize("wrong", [math.nan, math.inf, -0.1, 1.1])
 @pytest.mark.parametrize("name", ["probability", "threshold", "similarity", "hash_uniform"])
 def test_it_refuses_what_is_no_share(name: str, wrong: float) -> None:
-    with pytest.raises(ValueError, match=f"{name} is no number"):
+    with pytest.raises(ValueError, match=f"{name} must be a number"):
         make_signals(**{name: wrong})
 
 
 @pytest.mark.parametrize("wrong", [math.nan, math.inf, -0.1])
 def test_it_refuses_a_novelty_that_is_none(wrong: float) -> None:
-    with pytest.raises(ValueError, match="novelty is no number"):
+    with pytest.raises(ValueError, match="novelty must be a number"):
         make_signals(novelty=wrong)
 
 

@@ -106,7 +106,7 @@ def test_the_report_shows_what_labels_bring(tmp_path: Path, recipe: TrainConfig,
     json.dumps(found.report, allow_nan=False)
     shares = [step.share for step in steps]
     assert shares == sorted(shares) and shares[-1] == 1
-    trials = [step for step in steps if step.stage.startswith(f"with {few['labels']} labels")]
+    trials = [step for step in steps if step.stage.startswith(f"learning curve with {few['labels']} labels")]
     # No version comes of a trial: the run's curves don't show it.
     assert trials and not any(step.metrics for step in trials)
 
