@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from mltasks.web import exchange, rollback, runs, verifications, versions
+from mltasks.web import exchange, runs, verifications, versions
 
 urlpatterns = [
     path("models/", versions.version_list, name="models"),
@@ -22,5 +22,5 @@ urlpatterns = [
     path("models/<slug:model>/<int:number>/approve/", versions.approve, name="version-approval"),
     path("models/<slug:model>/<int:number>/verify/", verifications.verify, name="verification-start"),
     path("models/<slug:model>/<int:number>/verify/live/", verifications.verification_live, name="verification-live"),
-    path("models/<slug:model>/<int:number>/roll-back/", rollback.roll_back, name="version-roll-back"),
+    path("models/<slug:model>/<int:number>/roll-back/", versions.roll_back, name="version-roll-back"),
 ]

@@ -45,8 +45,6 @@ class SnapshotItemInline(ReadOnlyPermissions, TabularInline):
 
     model = SnapshotItem
     fields = ("title", "target", "defect_type", "group", "split", "roi", "image_sha256")
-    extra = 0
-    max_num = 0
     per_page = 50
     ordering = ("id",)
 

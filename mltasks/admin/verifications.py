@@ -44,16 +44,7 @@ def _result_badge(holds: bool) -> SafeString:
 class VerifyingRunAdmin(RunAdmin):
     """List of verification runs."""
 
-    list_display = (
-        "run",
-        "status",
-        "hashes_only",
-        "progress_bar",
-        "stage",
-        "attempt",
-        "requested_by",
-        "created_at",
-    )
+    list_display = ("run", "status", "hashes_only", "progress_bar", "stage", "attempt", "requested_by", "created_at")
     list_filter = ("state", "version__model", "hashes_only")
     list_select_related = ("version__model", "requested_by")
     fields = (

@@ -54,7 +54,7 @@ def retry_view(
 
     @require_POST
     @may_train
-    def again(request: HttpRequest, **address: Any) -> HttpResponse:
+    def retry_run(request: HttpRequest, **address: Any) -> HttpResponse:
         run = load(**address)
         try:
             retry(run)
@@ -65,4 +65,4 @@ def retry_view(
                 messages.success(request, str(done))
         return redirect(*page(run))
 
-    return again
+    return retry_run

@@ -1,4 +1,4 @@
-"""Pages of models and versions: list, report, model card, promotion and approval."""
+"""Pages of models and versions: list, report, model card, promotion, approval and rollback."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from mltasks.models import BackboneRun, ModelVersion, RegisteredModel, TrainingRun
+from mltasks.models import BackboneRun, ModelVersion, Promotion, RegisteredModel, TrainingRun
 from mltasks.refusals import Refusal
 from mltasks.registry import gate, registry
 from mltasks.reports import model_card, verification_report, version_lineage
@@ -114,9 +114,40 @@ def approve(request: HttpRequest, model: str, number: int) -> HttpResponse:
     return redirect("version-promotion", model, number)
 
 
+@require_http_methods(["GET", "POST"])
+@require_permission(registry.PROMOTE_PERMISSION)
+def roll_back(request: HttpRequest, model: str, number: int) -> HttpResponse:
+    """Show what a rollback to a former champion changes, and roll back with a reason."""
+    version = get_version_or_404(model, number)
+    remember_choice(request, version.model)
+    if not version.promotions.exists():
+        messages.error(request, str(registry.NeverChampion(version)))
+        return redirect("version", model, number)
+    form = ReasonForm.of_request(request, registry.champion(version.model))
+    if request.method == "POST" and submit(form, lambda: _roll_back(version, form, current_user(request))):
+        messages.success(request, _("Rolled back: version {number} scores the next part.").format(number=number))
+        return redirect("version", model, number)
+    # 400 for invalid input, 409 for a refusal of the registry
+    status = 409 if form.non_field_errors() else 400 if form.errors else 200
+    context = {"form": form, "version": version, "champion": registry.champion(version.model), **_history(version)}
+    return render(request, "models/roll_back.html", context, status=status)
+
+
 def _promote(version: ModelVersion, form: PromotionForm, by: User) -> None:
     data = form.cleaned_data
     registry.promote(version, by=by, reason=data["reason"], over=data["champion"], override=data["override"])
+
+
+def _roll_back(version: ModelVersion, form: ReasonForm, by: User) -> None:
+    registry.roll_back(version, by=by, reason=form.cleaned_data["reason"], over=form.cleaned_data["champion"])
+
+
+def _history(version: ModelVersion) -> dict[str, Promotion | None]:
+    """Return the version's last promotion, and the later rollback from it, if there is one."""
+    last = version.promotions.select_related("by").first()
+    withdrawals = Promotion.objects.filter(previous=version, kind=Promotion.Kind.ROLLBACK).select_related("by")
+    withdrawal = withdrawals.filter(created_at__gt=last.created_at).first() if last else None
+    return {"promotion": last, "withdrawal": withdrawal}
 
 
 def _list_context(model: RegisteredModel) -> dict[str, Any]:
