@@ -70,7 +70,7 @@ class TrustedPlantAdmin(ReadOnlyAdmin):
         """Return the form's fields for a new plant; for a trusted plant also who added it."""
         return ("name", "public_key", "fingerprint_text", "added_by", "created_at") if obj else self.form.Meta.fields
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Return True if the user may trust plants."""
         return request.user.has_perm("mltasks.add_trustedplant")
 

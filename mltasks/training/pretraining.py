@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 from collections.abc import Iterable
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -139,7 +139,7 @@ class PretrainingExecutor(Executor[BackboneRun, "PretrainedBackbone", BackboneRu
 
         file = Path(settings.VERSIONS_DIR) / run.attempt_file
         images = ((name, sha256) for name, sha256, *_ in run.pictures)
-        labeled = local_samples(run.snapshot) if run.snapshot else nullcontext([])
+        labeled: AbstractContextManager[list[Sample]] = local_samples(run.snapshot) if run.snapshot else nullcontext([])
         with object_store.local_images(images, object_store.RETRY_PAUSES) as root, labeled as samples:
             pretrained = pretrain_backbone(_task(run, root, samples), file, progress)
         object_store.publish(run.attempt_file, file)
