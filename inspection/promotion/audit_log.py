@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 from inspection.models import Challenge, PolicyChange, Product
 from inspection.products import policy_text
 from mltasks.models import Approval, ModelVersion, Promotion, Verification
+from mltasks.registry.gate import GateLine
 from mltasks.reports.verification_report import failures_text
 
 PAGE_SIZE = 50
@@ -37,7 +38,7 @@ class AuditEvent:
     by: str = ""
     reason: str = ""
     override: str = ""
-    gate_lines: tuple[dict[str, Any], ...] = ()
+    gate_lines: tuple[GateLine, ...] = ()
     changes: tuple[tuple[str, str, str], ...] = ()
     version: ModelVersion | None = None
 
@@ -78,7 +79,7 @@ def _promotion(row: Promotion) -> AuditEvent:
         by=_person_name(row.by),
         reason=row.reason,
         override=row.override,
-        gate_lines=tuple(row.gate),
+        gate_lines=tuple(map(GateLine.from_json, row.gate)),
         version=row.version,
     )
 

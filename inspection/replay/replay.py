@@ -142,6 +142,17 @@ def locked_holdout(product: Product) -> InspectionQuerySet:
     return Inspection.objects.filter(product=product, holdout=True, human_verdict__isnull=False)
 
 
+def holdout_replays(product: Product) -> list[Replay]:
+    """Return each version's newest replay with metrics of the locked holdout, the newest version first.
+
+    Parts that a version was trained on before they were locked do not count for it, so the part counts differ.
+    """
+    finished = Replay.objects.filter(product=product, state=Replay.State.SUCCEEDED).without_large_fields()
+    newest = finished.order_by("candidate_id", "-finished_at").distinct("candidate_id")
+    measured = [row for row in newest.select_related("candidate__model") if row.figures["holdout"]["candidate"]]
+    return sorted(measured, key=lambda row: -row.candidate.number)
+
+
 def latest_replay(candidate: ModelVersion, champion: ModelVersion | None) -> Replay | None:
     """Return the newest finished replay of history that compares with this champion."""
     replays = Replay.objects.beside_champion(champion.pk if champion else None).filter(candidate=candidate)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from inspection.models import Verdict
-from inspection.replay.sample_size import MIN_PARTS, has_enough_parts
+from inspection.replay.sample_size import has_enough_parts
 
 Figures = Mapping[str, Any]
 # Verdict, then for each verdict of the other version: that verdict, the number of parts, and True if both are equal.
@@ -35,11 +35,6 @@ class ReplayCost:
 def evidence_part_count(figures: Figures) -> int:
     """Return the number of labeled parts, not images, that neither version trained on."""
     return int(figures.get("judged", figures.get("evidence", 0)))
-
-
-def has_enough_evidence(figures: Figures) -> bool:
-    """Return True if enough labeled parts support the comparison of the two versions."""
-    return evidence_part_count(figures) >= MIN_PARTS
 
 
 def matrix_rows(matrix: Mapping[str, Mapping[str, int]]) -> list[MatrixRow]:

@@ -97,7 +97,7 @@ class ReplayReport:
     @property
     def too_few_text(self) -> str:
         """Return the text that replaces figures on too few judged parts; empty for enough parts."""
-        return "" if replay_figures.has_enough_evidence(self.figures) else too_few_text(self.evidence_parts)
+        return "" if self.evidence_parts >= MIN_PARTS else too_few_text(self.evidence_parts)
 
     @property
     def has_review_load(self) -> bool:

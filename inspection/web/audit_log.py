@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET
 
 from inspection.models import Product
-from inspection.promotion import audit_log, holdout_history
+from inspection.promotion import audit_log
 from inspection.replay import replay
 from mltasks.web.access import may_view_models, require_permission
 from mltasks.web.selection import remember_choice
@@ -33,7 +33,7 @@ def holdout_page(request: HttpRequest, model: str) -> HttpResponse:
     product = _product(request, model)
     context = {
         "product": product,
-        "rows": holdout_history.load_holdout_results(product),
+        "replays": replay.holdout_replays(product),
         "locked": replay.locked_holdout(product).count(),
     }
     return render(request, "models/holdout.html", context)

@@ -15,6 +15,7 @@ from inspection.products.part_identity import PartIdentities
 from labeling.history.report_image_links import link_report_images
 from mltasks.models import ModelVersion, RegisteredModel
 from mltasks.reports import version_comparison
+from mltasks.reports.figure_comparison import compare_figures
 from mltasks.reports.version_disagreement import always_one_part, find_disagreement
 from mltasks.reports.version_report import VersionReport
 from mltasks.web.access import current_user, may_view_models, parse_row_id
@@ -56,7 +57,7 @@ def _comparison_context(
         "same_evaluation": version_comparison.have_same_evaluation(readings),
         "same_costs": version_comparison.have_same_costs(readings),
         "evaluations": [(reading, version_comparison.evaluation_text(reading)) for reading in readings],
-        "figures": version_comparison.compare_figures(readings),
+        "figures": compare_figures(readings),
         "types": version_comparison.recall_by_defect_type(readings),
         "disagreement": disagreement,
         "trained_since": since,

@@ -6,7 +6,6 @@ A process that has loaded the champion keeps it: the files were verified when th
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from typing import NamedTuple
 
@@ -29,42 +28,32 @@ class ServingVersion(NamedTuple):
     scorer: Scorer
 
 
-class _DamagedVersions:
-    """Versions whose files this process recently found damaged.
+# Time of the damage found and the error, by version and hash. Without it, every part would wait until a hundred
+# megabytes are read again.
+_damage: dict[tuple[int, str], tuple[float, BundleCorrupt]] = {}
 
-    Without this, every part would wait until a hundred megabytes are read again.
+
+def forget_damaged() -> None:
+    """Forget all damage found, so that all files are read again."""
+    _damage.clear()
+
+
+def _get_scorer(version: ModelVersion) -> Scorer:
+    """Return the version's scorer.
+
+    Raises BundleCorrupt, also if the damage was found less than RETRY_AFTER seconds ago.
     """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._damaged_at: dict[tuple[int, str], tuple[float, BundleCorrupt]] = {}
-
-    def scorer(self, version: ModelVersion) -> Scorer:
-        """Return the version's scorer.
-
-        Raises BundleCorrupt, also if the damage was found less than RETRY_AFTER seconds ago.
-        """
-        key = version.pk, version.sha256
-        with self._lock:
-            found, error = self._damaged_at.get(key, (0.0, None))
-        if error is not None and time.monotonic() - found < RETRY_AFTER:
+    key = version.pk, version.sha256
+    if key in _damage:
+        damaged_at, error = _damage[key]
+        if time.monotonic() - damaged_at < RETRY_AFTER:
             raise error
-        try:
-            return scorers.get_scorer(version)
-        except BundleCorrupt as corrupt:
-            with self._lock:
-                self._damaged_at[key] = time.monotonic(), corrupt
-            logger.exception("The files of %s are damaged: it cannot score.", version)
-            raise
-
-    def forget(self) -> None:
-        """Clear the list, so that all files are read again."""
-        with self._lock:
-            self._damaged_at.clear()
-
-
-_damaged_versions = _DamagedVersions()
-forget_damaged = _damaged_versions.forget
+    try:
+        return scorers.get_scorer(version)
+    except BundleCorrupt as corrupt:
+        _damage[key] = time.monotonic(), corrupt
+        logger.exception("The files of %s are damaged: it cannot score.", version)
+        raise
 
 
 def load_serving_version(champion: ModelVersion) -> ServingVersion:
@@ -75,11 +64,11 @@ def load_serving_version(champion: ModelVersion) -> ServingVersion:
     StoreUnreachable if the bucket with the files can't be reached.
     """
     try:
-        return ServingVersion(champion, _damaged_versions.scorer(champion))
+        return ServingVersion(champion, _get_scorer(champion))
     except BundleCorrupt:
         for former in former_champions(champion.model_id):
             try:
-                return ServingVersion(former, _damaged_versions.scorer(former))
+                return ServingVersion(former, _get_scorer(former))
             except BundleCorrupt:
                 continue
         raise

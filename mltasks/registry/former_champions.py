@@ -22,7 +22,7 @@ def _apply_promotion(champions: list[ModelVersion], promotion: Promotion) -> lis
     """Return the champions after one more promotion or rollback, the present one last."""
     version = promotion.version
     if promotion.kind != Promotion.Kind.ROLLBACK:
-        return [*(one for one in champions if one != version), version]
+        return [*(former for former in champions if former != version), version]
     if version in champions:
         return champions[: champions.index(version) + 1]
     # The version comes back after an earlier rollback from it: the version that it replaces is now the unwanted one.

@@ -6,10 +6,10 @@ them with ``set_gate``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import astuple, dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, Self
 
 from django.contrib.auth.models import User
 from django.utils.translation import gettext as _
@@ -18,30 +18,37 @@ from mltasks.models import ModelVersion
 from mltasks.refusals import Refusal
 
 OVERRIDE_PERMISSION = "mltasks.override_gate"
+# Keys of a stored line, in the order of the fields of GateLine.
+_STORED_KEYS = ("name", "title", "asked", "holds", "words")
 
 
 @dataclass(frozen=True, slots=True)
 class GateLine:
     """One possible requirement of the gate.
 
-    ``holds`` is None if there is no data, which does not count as held. ``words`` say what was found and, for a line
-    that does not hold, what to do.
+    ``passed`` is None if there is no data, which counts as failed. ``text`` says what was measured and, for a line that
+    did not pass, what to do.
     """
 
     name: str
     title: str
-    asked: bool
-    holds: bool | None
-    words: str
+    required: bool
+    passed: bool | None
+    text: str
 
     @property
     def fails(self) -> bool:
         """Return True if the line keeps the gate closed."""
-        return self.asked and not self.holds
+        return self.required and not self.passed
 
     def to_json(self) -> dict[str, Any]:
         """Return the line as it is stored with a promotion."""
-        return asdict(self)
+        return dict(zip(_STORED_KEYS, astuple(self), strict=True))
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> Self:
+        """Return the line that was stored with a promotion."""
+        return cls(*(stored[key] for key in _STORED_KEYS))
 
 
 class State(StrEnum):
@@ -49,17 +56,17 @@ class State(StrEnum):
 
     CLOSED = "closed"
     OPEN = "open"
-    NOTHING_ASKED = "nothing_asked"
+    NOTHING_REQUIRED = "nothing_asked"
 
 
 class GateClosed(Refusal):
-    """Refusal of a promotion; ``failing_lines`` are the required lines that do not hold."""
+    """Refusal of a promotion; ``failing_lines`` are the required lines that did not pass."""
 
     code = "gate_closed"
 
     def __init__(self, failing: Sequence[GateLine]) -> None:
         self.failing_lines = tuple(failing)
-        failures = " ".join(f"{line.title}: {line.words}" for line in failing)
+        failures = " ".join(f"{line.title}: {line.text}" for line in failing)
         super().__init__(_("The promotion policy blocks this version. {failures}").format(failures=failures))
 
 
@@ -85,13 +92,13 @@ def state(lines: Sequence[GateLine]) -> State:
     """Return the gate's state; a gate without required lines is not open: nothing was checked."""
     if any(line.fails for line in lines):
         return State.CLOSED
-    return State.OPEN if any(line.asked for line in lines) else State.NOTHING_ASKED
+    return State.OPEN if any(line.required for line in lines) else State.NOTHING_REQUIRED
 
 
 def worst_first(lines: Sequence[GateLine]) -> list[GateLine]:
-    """Return the lines in the order for people: failed, unknown, held, not required."""
+    """Return the lines in the order for people: failed, unknown, passed, not required."""
     order = {False: 0, None: 1, True: 2}
-    return sorted(lines, key=lambda line: order[line.holds] if line.asked else 3)
+    return sorted(lines, key=lambda line: order[line.passed] if line.required else 3)
 
 
 def check(lines: Sequence[GateLine], override: str) -> None:

@@ -74,8 +74,8 @@ class ScorerCache:
         with self._lock:
             self._slots[key] = newest  # it may have been evicted while it loaded
             self._slots.move_to_end(key)
-            loaded = [one for one, slot in self._slots.items() if slot.scorer is not None]
-            total = sum(self._slots[one].size for one in loaded)
+            loaded = [loaded_key for loaded_key, slot in self._slots.items() if slot.scorer is not None]
+            total = sum(self._slots[loaded_key].size for loaded_key in loaded)
             while len(loaded) > self._min_entries and total > self._max_bytes:
                 total -= self._slots.pop(loaded.pop(0)).size
                 _EVICTIONS.inc()

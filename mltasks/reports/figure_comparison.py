@@ -1,4 +1,4 @@
-"""Comparison of a version's figures with the champion's."""
+"""Comparison of several versions' figures."""
 
 from __future__ import annotations
 
@@ -8,44 +8,37 @@ from typing import Any, TypeGuard
 
 from django.utils.translation import gettext as _
 
-from mltasks.models import ModelVersion
 from mltasks.reports.report_figures import FIGURES, Figure
 from mltasks.reports.version_report import EQUALITY_TOLERANCE, VersionReport
 
 
 @dataclass(frozen=True)
-class FigureComparison:
-    """Figure of two versions; ``difference`` describes the change."""
+class ComparedFigure:
+    """Figure of every compared version.
+
+    ``best_index`` is the position of the clearly best one. ``difference`` describes how the second of two versions
+    differs from the first; ``worse`` is True if the second is worse.
+    """
 
     title: str
-    candidate: dict[str, Any] | None
-    champion: dict[str, Any] | None
+    estimates: list[dict[str, Any] | None]
+    best_index: int | None
     difference: str
-    worse: bool = False
+    worse: bool
 
 
-def compare_versions(candidate: ModelVersion, champion: ModelVersion | None) -> list[FigureComparison]:
-    """Return the candidate's figures beside the champion's, worse figures first.
-
-    The described differences respect the 95 % intervals.
-    """
-    metrics = VersionReport(candidate).metrics
-    champion_metrics = VersionReport(champion).metrics if champion else {}
-    rows = [
-        _compare_figure(figure, metrics.get(figure.name), champion_metrics.get(figure.name))
-        for figure in FIGURES
-        if figure.is_compared and (figure.name in metrics or figure.name in champion_metrics)
-    ]
-    return sorted(rows, key=lambda row: not row.worse)
+def compare_figures(reports: Sequence[VersionReport]) -> list[ComparedFigure]:
+    """Return one row per figure that a report has; the estimate is None where it is missing."""
+    rows = [(figure, [report.metrics.get(figure.name) for report in reports]) for figure in FIGURES]
+    return [_compare_figure(figure, estimates) for figure, estimates in rows if figure.is_compared and any(estimates)]
 
 
-def _compare_figure(
-    figure: Figure, estimate: dict[str, Any] | None, baseline: dict[str, Any] | None
-) -> FigureComparison:
-    return FigureComparison(
+def _compare_figure(figure: Figure, estimates: list[dict[str, Any] | None]) -> ComparedFigure:
+    baseline, estimate = estimates if len(estimates) == 2 else (None, None)
+    return ComparedFigure(
         figure.full_title,
-        estimate,
-        baseline,
+        estimates,
+        index_of_best(estimates, figure.more_is_better),
         difference_text(estimate, baseline, figure.more_is_better),
         _is_worse(estimate, baseline, figure.more_is_better),
     )

@@ -1,4 +1,4 @@
-"""Comparison of several versions: selection, evaluation and figures."""
+"""Comparison of several versions: selection and evaluation."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from mltasks.models import ModelVersion, RegisteredModel
-from mltasks.reports.figure_comparison import difference_text, index_of_best
-from mltasks.reports.report_figures import FIGURES
 from mltasks.reports.version_report import VersionReport
 
 MIN_VERSIONS, MAX_VERSIONS = 2, 6
@@ -30,19 +28,6 @@ class VersionSelection:
     too_many: bool = False
 
 
-@dataclass(frozen=True)
-class ComparedFigure:
-    """Figure of every compared version.
-
-    ``best_index`` is the position of the clearly best one. ``difference`` describes how the newer of two differs.
-    """
-
-    title: str
-    estimates: list[dict[str, Any] | None]
-    best_index: int | None
-    difference: str
-
-
 def select_versions(model: RegisteredModel, numbers: Sequence[int]) -> VersionSelection:
     """Return the model's versions with these numbers; unknown numbers are left out.
 
@@ -56,18 +41,6 @@ def select_versions(model: RegisteredModel, numbers: Sequence[int]) -> VersionSe
         return VersionSelection([], unknown_count, text.format(limit=MAX_VERSIONS), too_many=True)
     refusal = _("Choose at least two versions.") if count < MIN_VERSIONS else ""
     return VersionSelection(list(selected.select_related("model", "report", "run__snapshot")), unknown_count, refusal)
-
-
-def compare_figures(reports: Sequence[VersionReport]) -> list[ComparedFigure]:
-    """Return one row per figure that a report has; the estimate is None where it is missing."""
-    rows = []
-    for figure in FIGURES:
-        estimates = [report.metrics.get(figure.name) for report in reports]
-        if figure.is_compared and any(estimates):
-            change = difference_text(estimates[1], estimates[0], figure.more_is_better) if len(reports) == 2 else ""
-            best_index = index_of_best(estimates, figure.more_is_better)
-            rows.append(ComparedFigure(figure.full_title, estimates, best_index, change))
-    return rows
 
 
 def recall_by_defect_type(reports: Sequence[VersionReport]) -> list[tuple[str, list[dict[str, Any] | None]]]:

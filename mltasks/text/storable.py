@@ -77,13 +77,13 @@ def check_json(value: Any, depth: int, controls: re.Pattern[str] = _NUL) -> None
     level = [value]
     for _ in range(depth):
         inner: list[Any] = []
-        for one in level:
-            if isinstance(one, dict):
-                inner += [*one, *one.values()]
-            elif isinstance(one, list):
-                inner += one
+        for element in level:
+            if isinstance(element, dict):
+                inner += [*element, *element.values()]
+            elif isinstance(element, list):
+                inner += element
             else:
-                _check_scalar(one, controls)
+                _check_scalar(element, controls)
         level = inner
     if level:
         raise ValueError(f"JSON may be nested at most {depth} levels deep.")

@@ -23,7 +23,7 @@ def parse(raw: bytes) -> Any:
     """
     try:
         text = raw.decode("utf-8")
-        found = json.loads(
+        value = json.loads(
             text,
             object_pairs_hook=_refuse_duplicate_names,
             parse_constant=_refuse_constant,
@@ -37,16 +37,16 @@ def parse(raw: bytes) -> Any:
     # Escapes that stand for no storable character: a zero byte, half of a surrogate pair.
     if _NUL_ESCAPE.search(text):
         raise ValueError("it contains a NUL character")
-    if "\\ud" in text.lower() and _SURROGATE.search(json.dumps(found, ensure_ascii=False)):
+    if "\\ud" in text.lower() and _SURROGATE.search(json.dumps(value, ensure_ascii=False)):
         raise ValueError("it contains half of a surrogate pair")
-    return found
+    return value
 
 
 def _refuse_duplicate_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    names = dict(pairs)
+    if len(names) < len(pairs):
         raise ValueError("a name occurs twice in an object")
-    return found
+    return names
 
 
 def _parse_finite(text: str) -> float:

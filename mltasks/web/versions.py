@@ -15,7 +15,7 @@ from mltasks.models import BackboneRun, ModelVersion, Promotion, RegisteredModel
 from mltasks.refusals import Refusal
 from mltasks.registry import gate, registry
 from mltasks.reports import model_card, verification_report, version_lineage
-from mltasks.reports.figure_comparison import compare_versions, cost_difference
+from mltasks.reports.figure_comparison import compare_figures, cost_difference
 from mltasks.reports.version_report import VersionReport
 from mltasks.web.access import current_user, may_view_models, require_permission
 from mltasks.web.forms import PromotionForm, ReasonForm, submit
@@ -82,12 +82,13 @@ def promote(request: HttpRequest, model: str, number: int) -> HttpResponse:
         return redirect("version", model, number)
     lines = gate.evaluate(version, champion, current_user(request))
     report, champion_report = VersionReport(version), VersionReport(champion) if champion else None
+    reports = [champion_report, report] if champion_report else [report]
     context = {
         "version": version,
         "champion": champion,
         "version_report": report,
         "champion_report": champion_report,
-        "rows": compare_versions(version, champion),
+        "rows": sorted(compare_figures(reports), key=lambda row: not row.worse),
         "cost_change": cost_difference(report, champion_report),
         "form": form,
         "lines": gate.worst_first(lines),

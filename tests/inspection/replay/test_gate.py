@@ -54,7 +54,7 @@ def test_a_new_product_asks_for_a_replay_a_recall_and_a_cost(candidate: ModelVer
     assert [one.name for one in lines] == [
         *("labels", "replay", "recall", "champion_recall", "cost", "escapes", "reproducible", "second_person")
     ]
-    assert [one.name for one in lines if one.asked] == ["replay", "champion_recall", "cost"]
+    assert [one.name for one in lines if one.required] == ["replay", "champion_recall", "cost"]
     assert gate.state(lines) == "closed"
     with pytest.raises(registry.GateClosed, match=r"nothing to replay.*manage\.py replay phone-case 2"):
         registry.promote(candidate, by=None, reason="It is new.")
@@ -63,7 +63,7 @@ def test_a_new_product_asks_for_a_replay_a_recall_and_a_cost(candidate: ModelVer
 def test_nothing_of_a_comparison_is_asked_of_the_first_version(product: Product) -> None:
     first = make_version(product)
     lines = gate_checks.evaluate_gate(first, None, None)
-    assert not any(one.asked for one in lines) and gate.state(lines) == "nothing_asked"
+    assert not any(one.required for one in lines) and gate.state(lines) == "nothing_asked"
     promotion = registry.promote(first, by=None, reason="The first.")
     assert [one["name"] for one in promotion.gate] == [one.name for one in lines]
 
@@ -86,9 +86,9 @@ def test_a_replay_under_way_is_waited_for(
     product: Product, make_decided_part: MakePart, candidate: ModelVersion
 ) -> None:
     make_decided_part(PASS, PASS)
-    assert "manage.py replay phone-case 2" in gate_line("replay", candidate).words
+    assert "manage.py replay phone-case 2" in gate_line("replay", candidate).text
     replay.start(candidate, enqueue=False)
-    assert "in progress (0 % done). Wait" in gate_line("replay", candidate).words
+    assert "in progress (0 % done). Wait" in gate_line("replay", candidate).text
 
 
 def test_a_model_without_a_product_has_no_gate(candidate: ModelVersion) -> None:
@@ -100,37 +100,37 @@ def test_a_model_without_a_product_has_no_gate(candidate: ModelVersion) -> None:
 
 def test_labels(product: Product, candidate: ModelVersion) -> None:
     set_gate_policy(product, gate_labels=21)
-    assert gate_line("labels", candidate).fails and "20 labels" in gate_line("labels", candidate).words
+    assert gate_line("labels", candidate).fails and "20 labels" in gate_line("labels", candidate).text
     set_gate_policy(product, gate_labels=20)
-    assert gate_line("labels", candidate).holds
+    assert gate_line("labels", candidate).passed
 
 
 def test_a_replay_counts_over_the_present_champion_alone(
     product: Product, make_decided_part: MakePart, champion: ModelVersion, candidate: ModelVersion
 ) -> None:
     set_gate_policy(product, gate_replay=True)
-    assert gate_line("replay", candidate).fails and "then replay it: manage.py" in gate_line("replay", candidate).words
+    assert gate_line("replay", candidate).fails and "then replay it: manage.py" in gate_line("replay", candidate).text
     make_finished_replay(candidate, make_decided_part(PASS, PASS))
-    assert gate_line("replay", candidate).holds
+    assert gate_line("replay", candidate).passed
     ModelVersion.objects.filter(pk=champion.pk).update(state="retired")
-    assert gate_line("replay", candidate).words.startswith("There is no champion")
+    assert gate_line("replay", candidate).text.startswith("There is no champion")
 
 
 def test_cost_and_new_escapes(product: Product, make_decided_part: MakePart, candidate: ModelVersion) -> None:
     set_gate_policy(product, gate_cost=True, gate_escapes=0)
-    assert gate_line("cost", candidate).holds is None and gate_line("cost", candidate).fails
+    assert gate_line("cost", candidate).passed is None and gate_line("cost", candidate).fails
     make_finished_replay(
         candidate,
         make_decided_part(UNSURE, PASS, "FAIL"),
         *(make_decided_part(UNSURE, PASS, "PASS") for _ in range(60)),
     )
-    assert gate_line("cost", candidate).holds, "Sixty reviews are dearer than one escape."
-    assert gate_line("escapes", candidate).fails and "passes 1 defective" in gate_line("escapes", candidate).words
+    assert gate_line("cost", candidate).passed, "Sixty reviews are dearer than one escape."
+    assert gate_line("escapes", candidate).fails and "passes 1 defective" in gate_line("escapes", candidate).text
     set_gate_policy(product, gate_escapes=1)
-    assert gate_line("escapes", candidate).holds
+    assert gate_line("escapes", candidate).passed
     make_finished_replay(candidate, *(make_decided_part(FAIL, PASS, "FAIL") for _ in range(50)))
-    assert gate_line("cost", candidate).holds is False, "The newest replay counts."
-    assert "with version 1 0: +5000" in gate_line("cost", candidate).words
+    assert gate_line("cost", candidate).passed is False, "The newest replay counts."
+    assert "with version 1 0: +5000" in gate_line("cost", candidate).text
 
 
 def test_without_evidence_there_is_nothing_to_tell_the_cost_by(
@@ -138,7 +138,7 @@ def test_without_evidence_there_is_nothing_to_tell_the_cost_by(
 ) -> None:
     set_gate_policy(product, gate_cost=True)
     make_finished_replay(candidate, make_decided_part(PASS, FAIL))
-    assert gate_line("cost", candidate).fails and "Label parts" in gate_line("cost", candidate).words
+    assert gate_line("cost", candidate).fails and "Label parts" in gate_line("cost", candidate).text
 
 
 @pytest.mark.parametrize("name", ["champion_recall", "cost"])
@@ -150,24 +150,24 @@ def test_fewer_than_fifty_judged_parts_are_too_few(
     few = [make_decided_part(PASS, FAIL, "FAIL", part_id=f"P-{number // 2}") for number in range(98)]
     make_finished_replay(candidate, *few)
     found = gate_line(name, candidate)
-    assert found.holds is None and found.fails
-    assert "49 labeled parts are too few for a comparison: at least 50 are needed." in found.words
-    assert "manage.py replay phone-case 2" in found.words
+    assert found.passed is None and found.fails
+    assert "49 labeled parts are too few for a comparison: at least 50 are needed." in found.text
+    assert "manage.py replay phone-case 2" in found.text
     make_finished_replay(candidate, *few, make_decided_part(PASS, PASS, "PASS"))
-    assert gate_line(name, candidate).holds
+    assert gate_line(name, candidate).passed
 
 
 def test_a_recall_below_the_champion_s(product: Product, make_decided_part: MakePart, candidate: ModelVersion) -> None:
     set_gate_policy(product, gate_champion_recall=True)
     good = [make_decided_part(PASS, PASS, "PASS") for _ in range(50)]
     make_finished_replay(candidate, *good)
-    assert "None of the 50 labeled parts is defective" in gate_line("champion_recall", candidate).words
+    assert "None of the 50 labeled parts is defective" in gate_line("champion_recall", candidate).text
     caught, escaped = make_decided_part(PASS, FAIL, "FAIL"), [make_decided_part(FAIL, PASS, "FAIL") for _ in range(3)]
     make_finished_replay(candidate, *good, caught, *escaped)
     found = gate_line("champion_recall", candidate)
-    assert found.holds is False and found.words.startswith("2 more defective parts pass.")
+    assert found.passed is False and found.text.startswith("2 more defective parts pass.")
     make_finished_replay(candidate, *good, caught, escaped[0])
-    assert gate_line("champion_recall", candidate).holds
+    assert gate_line("champion_recall", candidate).passed
 
 
 def test_reports_that_show_it_clearly_worse_close_the_gate_and_none_opens_it(
@@ -176,13 +176,13 @@ def test_reports_that_show_it_clearly_worse_close_the_gate_and_none_opens_it(
     set_report_figures(champion, cost=(0, 0, 20), recall=(0.95, 0.9, 0.99))
     set_report_figures(candidate, cost=(171, 120, 230), recall=(0.93, 0.85, 0.98))
     cost, recall = gate_line("cost", candidate), gate_line("champion_recall", candidate)
-    assert cost.holds is False and "cost 171 (120 to 230), with version 1 0: 171 more" in cost.words
-    assert recall.holds is None, "Within what chance explains."
+    assert cost.passed is False and "cost 171 (120 to 230), with version 1 0: 171 more" in cost.text
+    assert recall.passed is None, "Within what chance explains."
     blind = make_version(product)
     set_report_figures(blind, cost=(0, 0, 0), recall=(0.6, 0.5, 0.7))
     cost, recall = gate_line("cost", blind), gate_line("champion_recall", blind)
-    assert cost.holds is None, "Each was measured on parts of its own."
-    assert recall.holds is False and "its recall is 60 %, that of version 1 95 %: 35.0 points less" in recall.words
+    assert cost.passed is None, "Each was measured on parts of its own."
+    assert recall.passed is False and "its recall is 60 %, that of version 1 95 %: 35.0 points less" in recall.text
 
 
 def set_report_figures(version: ModelVersion, **figures: tuple[float, float, float]) -> None:
@@ -197,15 +197,15 @@ def set_report_figures(version: ModelVersion, **figures: tuple[float, float, flo
 
 def test_recall_by_its_lower_end(product: Product, make_decided_part: MakePart, candidate: ModelVersion) -> None:
     set_gate_policy(product, gate_recall=0.95)
-    assert gate_line("recall", candidate).holds is None
+    assert gate_line("recall", candidate).passed is None
     caught = [make_decided_part(PASS, FAIL, "FAIL", holdout=True) for _ in range(50)]
     make_finished_replay(candidate, *caught[:49])
-    assert "49 defective parts are locked: too few" in gate_line("recall", candidate).words
+    assert "49 defective parts are locked: too few" in gate_line("recall", candidate).text
     make_finished_replay(candidate, *caught)
     found = gate_line("recall", candidate)
-    assert found.fails and "100 % of 50 defective parts" in found.words, "All of fifty is not 95 in a hundred."
+    assert found.fails and "100 % of 50 defective parts" in found.text, "All of fifty is not 95 in a hundred."
     set_gate_policy(product, gate_recall=0.9)
-    assert gate_line("recall", candidate).holds
+    assert gate_line("recall", candidate).passed
     audited = make_decided_part(PASS, FAIL, "PASS", holdout=True, inclusion_probability=0.01)
     make_finished_replay(candidate, *caught, audited)
     assert gate_line("recall", candidate).fails, "One in a hundred was looked at: an escape may have been missed."
@@ -216,16 +216,16 @@ def test_reproducible(product: Product, candidate: ModelVersion) -> None:
     verification.record(candidate, [Finding("files", True, "whole")], by=None)
     assert gate_line("reproducible", candidate).fails, "Hashes alone are no second training."
     verification.record(candidate, [Finding("weights", False, "they differ")], by=None)
-    assert "they differ" in gate_line("reproducible", candidate).words
+    assert "they differ" in gate_line("reproducible", candidate).text
     verification.record(candidate, [Finding("weights", True, "the same")], by=None)
-    assert gate_line("reproducible", candidate).holds
+    assert gate_line("reproducible", candidate).passed
     verification.record(candidate, [Finding("files", False, "model.safetensors changed")], by=None)
     assert gate_line("reproducible", candidate).fails, "Whole it was then, and is no longer."
     nobody_knows = make_version(product)
     TrainingRun.objects.filter(pk=nobody_knows.run_id).update(snapshot=None)
     nobody_knows.run.refresh_from_db()
     found = gate_line("reproducible", nobody_knows)
-    assert found.fails and "cannot be retrained" in found.words, "Nobody is asked to verify what can't be."
+    assert found.fails and "cannot be retrained" in found.text, "Nobody is asked to verify what can't be."
 
 
 def test_a_second_person_is_another_one(product: Product, champion: ModelVersion, candidate: ModelVersion) -> None:
@@ -237,7 +237,7 @@ def test_a_second_person_is_another_one(product: Product, champion: ModelVersion
     promotion = registry.promote(candidate, by=ada, reason="Two of us.")
     (said,) = [one for one in promotion.gate if one["name"] == "second_person"]
     assert said["holds"] and "mia approved it" in said["words"]
-    assert not gate_line("second_person", champion, ada).holds, "An approval is over one champion."
+    assert not gate_line("second_person", champion, ada).passed, "An approval is over one champion."
     with pytest.raises(registry.AlreadyChampion):
         registry.approve(candidate, by=ada, reason="Again.")
 

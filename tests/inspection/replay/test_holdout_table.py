@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from inspection.models import Product
-from inspection.promotion import holdout_history
+from inspection.replay import replay
 from mltasks.models import ModelVersion
 from tests.inspection.replay.conftest import (
     FAIL,
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.django_db
 def test_the_newest_measurement_of_each_version_counts(
     product: Product, make_decided_part: MakePart, candidate: ModelVersion
 ) -> None:
-    assert holdout_history.load_holdout_results(product) == []
+    assert replay.holdout_replays(product) == []
     first, second = (make_decided_part(PASS, FAIL, "FAIL", holdout=True) for _ in range(2))
     make_finished_replay(candidate, first)
     make_finished_replay(candidate, first, second)
@@ -32,13 +32,16 @@ def test_the_newest_measurement_of_each_version_counts(
         make_rescore(newer, one, PASS)
     add_to_snapshot(newer, second)
     make_finished_replay(newer, first, second)
-    later, earlier = holdout_history.load_holdout_results(product)
-    assert (later.version, later.part_count, later.figures["recall"]["counted"]["value"]) == (newer, 1, 0.0)
-    assert (earlier.version, earlier.part_count, earlier.figures["recall"]["counted"]["value"]) == (candidate, 2, 1.0)
+    later, earlier = replay.holdout_replays(product)
+    measured = [(row.candidate, row.figures["holdout"]["candidate"]) for row in (later, earlier)]
+    assert [(version, metrics["n"], metrics["recall"]["counted"]["value"]) for version, metrics in measured] == [
+        (newer, 1, 0.0),
+        (candidate, 2, 1.0),
+    ]
 
 
 def test_a_replay_without_locked_parts_is_no_measurement(
     product: Product, make_decided_part: MakePart, candidate: ModelVersion
 ) -> None:
     make_finished_replay(candidate, make_decided_part(PASS, PASS))
-    assert holdout_history.load_holdout_results(product) == []
+    assert replay.holdout_replays(product) == []

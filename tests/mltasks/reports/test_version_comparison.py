@@ -7,9 +7,8 @@ from typing import Any
 import pytest
 
 from mltasks.models import ModelVersion, RegisteredModel, TrainingRun
-from mltasks.reports.figure_comparison import index_of_best
+from mltasks.reports.figure_comparison import compare_figures, index_of_best
 from mltasks.reports.version_comparison import (
-    compare_figures,
     evaluation_text,
     have_same_costs,
     have_same_evaluation,
