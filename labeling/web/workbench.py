@@ -190,7 +190,7 @@ def _queue_state(reviewer: User, product: Product) -> dict[str, int]:
         "left": queue_stats.waiting_count(product, reviewer=reviewer),
         "today": history.labeled_today_count(reviewer, product),
         "mine": queue.held_claims(reviewer).count(),
-        "teaching": history.new_training_part_count(product),
+        "new_labels": history.new_training_part_count(product),
     }
 
 

@@ -1,11 +1,11 @@
-// The photo: dropped or chosen, it is sent at once. Without this file the form still works with its button.
+// Sends a dropped or chosen photo at once. Without this script the form's button sends it.
 
 const form = document.querySelector("[data-drop]");
 
 if (form) {
   form.addEventListener("change", ({ target }) => {
     if (!target.files?.length) return;
-    for (const other of form.querySelectorAll("[type=file]")) if (other !== target) other.value = "";
+    for (const input of form.querySelectorAll("[type=file]")) if (input !== target) input.value = "";
     form.requestSubmit();
   });
   const over = (event) => {
@@ -22,9 +22,9 @@ if (form) {
   });
   // The same photo may be sent again.
   form.addEventListener("htmx:afterRequest", () => form.reset());
-  const say = (said) => (document.getElementById("result").textContent = said);
-  form.addEventListener("htmx:sendError", () => say("The server can't be reached. Try again in a moment."));
+  const show = (text) => (document.getElementById("result").textContent = text);
+  form.addEventListener("htmx:sendError", () => show(form.dataset.unreachable));
   form.addEventListener("htmx:responseError", ({ detail }) => {
-    say(`The server answered ${detail.xhr.status}. Reload the page and try again.`);
+    show(form.dataset.failed.replace("STATUS", detail.xhr.status));
   });
 }

@@ -1,4 +1,4 @@
-// Every page: theme without a reload, filters that send themselves, regions that refresh.
+// Every page: theme without a reload, filters that submit on change, regions that refresh.
 
 const YEAR = 365 * 24 * 3600;
 
@@ -16,23 +16,23 @@ document.addEventListener("change", (event) => {
   if (form && event.target.matches("select, input[type=checkbox], input[type=radio]")) form.requestSubmit();
 });
 
-// A region with data-every="5" asks htmx for itself each so many seconds, only while the page is visible.
+// Refresh a region with data-every="5" every 5 seconds while the page is visible.
 for (const region of document.querySelectorAll("[data-every]")) {
   const refresh = () => !document.hidden && region.dispatchEvent(new Event("refresh"));
   setInterval(refresh, Number(region.dataset.every) * 1000);
   document.addEventListener("visibilitychange", refresh);
 }
 
-// An answer like the one before changes nothing: no flicker, no lost focus.
-const before = new WeakMap();
+// Skip an unchanged answer: no flicker, no lost focus.
+const lastAnswers = new WeakMap();
 document.addEventListener("htmx:beforeSwap", (event) => {
   const { target, xhr } = event.detail;
   if (!target.matches("[data-every]")) return;
-  if (before.get(target) === xhr.responseText) event.detail.shouldSwap = false;
-  else before.set(target, xhr.responseText);
+  if (lastAnswers.get(target) === xhr.responseText) event.detail.shouldSwap = false;
+  else lastAnswers.set(target, xhr.responseText);
 });
 
-// A button with data-shows="id" shows and hides what its id names, such as a heatmap over a part.
+// A button with data-shows="id" toggles that element, such as a heatmap over a part.
 document.addEventListener("click", (event) => {
   const button = event.target.closest("[data-shows]");
   if (!button) return;

@@ -1,11 +1,11 @@
-// Parts claimed ahead, with images and overlays already here: the next one never waits for the network.
+// Parts claimed ahead, with images and overlays loaded: the next part never waits for the network.
 
 import { isLater, postForm, wait } from "./net.js";
 
 const AHEAD = 3;
-const LOOK_AGAIN = 4000;
+const RETRY_AFTER = 4000;
 
-/** A claimed part: its ids, its picture and what the model thinks, as the server wrote them. */
+/** Claimed part: ids, image and model output, as the server rendered them. */
 export class Part {
   constructor(html) {
     const holder = document.createElement("div");
@@ -27,15 +27,15 @@ export class Part {
   }
 }
 
-/** Events: "arrived" (a part was added), "empty" (nobody waits), "stuck" (it could not be asked for). */
+/** Events: "arrived" (a part was added), "empty" (no part waits), "stuck" (no answer). */
 export class Ahead extends EventTarget {
   #wake;
 
-  constructor(url, product, known) {
+  constructor(url, product, claimsInUse) {
     super();
     this.url = url;
     this.product = product;
-    this.known = known; // all claims that the page shows or still saves
+    this.claimsInUse = claimsInUse; // shown or not yet saved
     this.parts = [];
   }
 
@@ -57,7 +57,7 @@ export class Ahead extends EventTarget {
     this.parts = this.parts.filter((part) => !claims.includes(part.claim));
   }
 
-  /** Claim until enough are here, then look again now and then. Called while it rests, it looks at once. */
+  /** Claim until AHEAD parts are loaded; retry after pauses. A call ends a pause. */
   async fill() {
     if (this.filling) return this.#wake?.();
     this.filling = true;
@@ -65,7 +65,7 @@ export class Ahead extends EventTarget {
       const html = await this.#claim();
       if (html) {
         const part = new Part(html);
-        if (this.known().includes(part.claim)) continue; // decided while this answer was under way
+        if (this.claimsInUse().includes(part.claim)) continue; // decided during this request
         this.parts.push(part);
         this.dispatchEvent(new Event("arrived"));
       } else {
@@ -76,16 +76,16 @@ export class Ahead extends EventTarget {
     this.filling = false;
   }
 
-  /** The next part's HTML, "" when none waits, null when it could not be asked for. */
+  /** Return the next part's HTML, "" if none waits, null without an answer. */
   async #claim() {
-    const answer = await postForm(this.url, { product: this.product, excluding: this.known() });
+    const answer = await postForm(this.url, { product: this.product, excluding: this.claimsInUse() });
     if (answer?.ok) return answer.text().catch(() => null); // "" with status 204
     if (answer && !isLater(answer.status)) console.error("claim", answer.status);
     return null;
   }
 
   async #pause() {
-    do await wait(LOOK_AGAIN, (wake) => (this.#wake = wake));
+    do await wait(RETRY_AFTER, (wake) => (this.#wake = wake));
     while (document.hidden);
   }
 }

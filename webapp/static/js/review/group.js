@@ -1,13 +1,13 @@
-// Near-identical parts, judged together: only after every one of them was in view, and without those taken out.
+// Similar parts labeled together, after each was in view, without those taken out.
 
 import { postForm } from "./net.js";
 import { byId, text } from "./texts.js";
 
 const place = byId("group");
-const told = byId("group-words");
+const message = byId("group-words");
 const IN_VIEW = 0.6;
 
-/** Events: "change" (one more was seen, taken out or put back). */
+/** Events: "change" (a part was seen, taken out or put back). */
 export class Group extends EventTarget {
   constructor(url) {
     super();
@@ -25,29 +25,29 @@ export class Group extends EventTarget {
     return this.items.length > 0;
   }
 
-  /** All claims of the group, those taken out included. */
+  /** All claims of the group, also of parts taken out. */
   get claims() {
     return this.items.map((item) => item.dataset.claim);
   }
 
-  /** Whether a person has had every part before their eyes. */
+  /** True if every part was in view. */
   get isSeen() {
     return this.items.every((item) => item.dataset.seen);
   }
 
-  /** The parts that one key judges. */
+  /** Parts that the verdict applies to. */
   get members() {
     return this.items.filter((item) => item.querySelector("[aria-pressed=true]")).map((item) => item.dataset);
   }
 
-  /** Claim the parts like this one and show them. False when there are none any more, or the server is away. */
+  /** Claim and show the similar parts. False if there are none, or without an answer. */
   async open(part) {
     const answer = await postForm(this.url, { claim: part.claim });
     if (answer?.status !== 200) return false;
     place.innerHTML = await answer.text();
     const sheet = place.querySelector(".alike");
     this.items = [...sheet.children];
-    this.watch = new IntersectionObserver((entries) => this.#look(entries), { root: sheet, threshold: IN_VIEW });
+    this.watch = new IntersectionObserver((entries) => this.#markSeen(entries), { root: sheet, threshold: IN_VIEW });
     for (const item of this.items) item.querySelector("img").decode().catch(() => null).then(() => this.watch.observe(item));
     this.#draw();
     this.items[0].querySelector("button").focus();
@@ -60,14 +60,14 @@ export class Group extends EventTarget {
     place.replaceChildren();
   }
 
-  #look(entries) {
+  #markSeen(entries) {
     for (const { isIntersecting, target } of entries) if (isIntersecting) target.dataset.seen = "yes";
     this.#draw();
   }
 
   #draw() {
     const unseen = this.items.filter((item) => !item.dataset.seen).length;
-    told.textContent = unseen ? text("group_look", { left: unseen }) : text("group_judge", { number: this.members.length });
+    message.textContent = unseen ? text("group_look", { left: unseen }) : text("group_judge", { number: this.members.length });
     this.dispatchEvent(new Event("change"));
   }
 }

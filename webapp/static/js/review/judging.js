@@ -1,26 +1,26 @@
-// Judging: the part on the screen, what a person says of it, and how that is taken back.
+// Review: the part on the screen, its verdict, and undo.
 
 import { Ahead, Part } from "./ahead.js";
 import { Group } from "./group.js";
 import { postForm, wait } from "./net.js";
 import { Outbox } from "./outbox.js";
-import { Recent, words } from "./recent.js";
+import { entryText, Recent } from "./recent.js";
 import { Tally } from "./tally.js";
 import { byId, text } from "./texts.js";
 import { Viewer } from "./viewer.js";
 
 export const bench = byId("workbench");
 const place = byId("part");
-const say = byId("say");
+const message = byId("say");
 export const comment = byId("comment");
 export const confirmButton = byId("confirm");
 const urls = bench.dataset;
-const WORDS_STAY = 8000;
-const BLINK = 200; // a key sooner than this after a part appeared was meant for the one before
+const MESSAGE_TIME = 8000;
+const KEY_DELAY = 200; // earlier keys were meant for the previous part
 
 export let current = null;
 let shownAt = 0;
-const parts = new WeakMap(); // of entries that may be taken back; not for the browser's store
+const parts = new WeakMap(); // by entry, for undo; not stored in the browser
 
 export const tally = new Tally(bench);
 export const outbox = new Outbox(urls, urls.person);
@@ -30,12 +30,12 @@ export const viewer = new Viewer(bench);
 export const held = () => [...ahead.claims, ...group.claims, ...(current ? [current.claim] : [])];
 export const ahead = new Ahead(urls.next, urls.product, () => [...held(), ...outbox.claims]);
 
-let quiet;
+let timer;
 
-export function tell(said) {
-  say.textContent = said;
-  clearTimeout(quiet);
-  quiet = setTimeout(() => (say.textContent = ""), WORDS_STAY);
+export function tell(text) {
+  message.textContent = text;
+  clearTimeout(timer);
+  timer = setTimeout(() => (message.textContent = ""), MESSAGE_TIME);
 }
 
 async function show(part) {
@@ -52,7 +52,7 @@ async function show(part) {
   byId("alike-word").textContent = text("alike", { number: part.alike });
   for (const button of document.querySelectorAll("[data-overlay]")) button.disabled = !part.element.querySelector(`[data-kind="${button.dataset.overlay}"]`);
   await part.ready;
-  await wait(BLINK);
+  await wait(KEY_DELAY);
   if (current === part) bench.setAttribute("data-ready", "");
 }
 
@@ -63,10 +63,10 @@ export function next() {
   else if (bench.dataset.state === "part") bench.dataset.state = "loading";
 }
 
-/** Note what was said of a part and send it. */
-function keep({ claim, inspection, title }, said, part = null) {
+/** Record a verdict or a skip and send it. */
+function save({ claim, inspection, title }, decision, part = null) {
   const shown_seconds = Math.round(performance.now() - shownAt) / 1000;
-  const entry = { claim, inspection, title, comment: comment.value.trim(), shown_seconds, ...said };
+  const entry = { claim, inspection, title, comment: comment.value.trim(), shown_seconds, ...decision };
   parts.set(entry, part);
   recent.add(entry);
   if (!entry.skip) tally.decided(entry);
@@ -77,30 +77,30 @@ function keep({ claim, inspection, title }, said, part = null) {
 export function decide(verdict, defect_type = "") {
   if (!bench.hasAttribute("data-ready") || (group.isOpen && !group.isSeen)) return;
   if (group.isOpen) return decideAll({ verdict, defect_type });
-  const entry = keep(current, { verdict, defect_type }, current);
-  leave(`${words(entry)}: ${entry.title}`);
+  const entry = save(current, { verdict, defect_type }, current);
+  leave(`${entryText(entry)}: ${entry.title}`);
 }
 
-function decideAll(said) {
+function decideAll(decision) {
   const parts = group.members;
   if (!parts.length) return tell(text("group_is_empty"));
   let entry;
-  // All of them were looked at together: each took its share of the time.
+  // Parts reviewed together share the time.
   shownAt = performance.now() - (performance.now() - shownAt) / parts.length;
-  for (const part of parts) entry = keep({ ...part }, said);
+  for (const part of parts) entry = save({ ...part }, decision);
   closeGroup();
-  leave(text("group_judged", { words: words(entry), number: parts.length }));
+  leave(text("group_judged", { words: entryText(entry), number: parts.length }));
 }
 
-/** No part is on the screen: a key means none. */
+/** Show no part; keys then do nothing. */
 function clear() {
   current = null;
   bench.removeAttribute("data-ready");
 }
 
-function leave(said) {
+function leave(text) {
   clear();
-  tell(said);
+  tell(text);
   next();
   bench.focus({ preventScroll: true });
 }
@@ -115,7 +115,7 @@ export function skip(reason) {
   byId("skip-dialog").close();
   if (!current || !reason) return;
   closeGroup();
-  const entry = keep(current, { skip: reason }, current);
+  const entry = save(current, { skip: reason }, current);
   leave(text("skipped_part", { title: entry.title }));
 }
 
@@ -126,7 +126,7 @@ export async function openGroup() {
   bench.dataset.group = "";
 }
 
-/** The group's parts are still held and come next. */
+/** Close the group; its parts stay claimed and come next. */
 export function closeGroup() {
   if (!group.isOpen) return;
   group.close();
@@ -141,8 +141,8 @@ export async function undo(entry = recent.last) {
   if (outbox.withdraw(entry)) return back(entry, parts.get(entry));
   await outbox.settled(entry);
   if (entry.refused) return;
-  const asked = entry.skip ? { inspection: entry.inspection } : { label: entry.label };
-  const answer = await postForm(urls.undo, asked);
+  const target = entry.skip ? { inspection: entry.inspection } : { label: entry.label };
+  const answer = await postForm(urls.undo, target);
   if (answer?.ok) return back(entry, new Part(await answer.text()));
   if (answer && answer.status < 500 && answer.status !== 403) return tell(await answer.text());
   recent.add(entry);
@@ -150,7 +150,7 @@ export async function undo(entry = recent.last) {
 }
 
 function back(entry, part) {
-  if (!entry.skip) tally.takenBack(entry);
+  if (!entry.skip) tally.undone(entry);
   tell(text("taken_back", { title: entry.title }));
   if (!part) return ahead.fill();
   if (current) ahead.putBack(current);
@@ -158,7 +158,7 @@ function back(entry, part) {
   show(part);
 }
 
-/** The part on the screen went to somebody else. */
+/** Leave the part on the screen: its claim expired. */
 export function lose() {
   tell(text("went_to_another", { title: current.title }));
   clear();

@@ -1,9 +1,9 @@
-// Keys on buttons, and keys that move and light the picture.
+// Keys of buttons, and keys for zoom, position and light.
 
 const FIELDS = "input:not([type=range]), textarea, select";
 
-/** Let keys press the buttons that name them in data-key; `more` gets the others (true when it used one). */
-export function listen(bench, more, spoken) {
+/** Let keys press the buttons that name them in data-key; `more` gets other keys and returns true if it used one. */
+export function listen(bench, more, explain) {
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || (event.repeat && !event.key.startsWith("Arrow"))) return;
     if (event.target.matches(FIELDS)) {
@@ -15,7 +15,7 @@ export function listen(bench, more, spoken) {
     const open = document.querySelector("dialog[open]");
     const button = (open || document).querySelector(`[data-key="${CSS.escape(key)}"]`);
     if (button) {
-      if (button.disabled) spoken(button); // says why
+      if (button.disabled) explain(button);
       else button.click();
     } else if (open || !more(key)) return;
     event.preventDefault();

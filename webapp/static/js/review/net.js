@@ -1,39 +1,39 @@
-// Requests of the workbench, each with the CSRF token, a time limit, and whom the page belongs to.
+// Requests of the workbench, each with the CSRF token, a time limit, and the page's owner.
 
 const LIMIT = 20000;
 const person = document.getElementById("workbench").dataset.person;
 
-/** The token of the cookie: it stays right when the person logs in anew in another tab. */
+/** Return the cookie's token, which stays valid after a login in another tab. */
 export function csrf() {
-  const cookie = document.cookie.split("; ").find((one) => one.startsWith("csrftoken="));
+  const cookie = document.cookie.split("; ").find((item) => item.startsWith("csrftoken="));
   return cookie ? cookie.slice("csrftoken=".length) : document.querySelector("[name=csrfmiddlewaretoken]").value;
 }
 
 function send(url, body, headers = {}) {
-  // Somebody else who logged in in another tab must not speak for this person: the server compares.
+  // The server refuses the request if another user has logged in in another tab.
   const all = { ...headers, "X-CSRFToken": csrf(), "X-Reviewer": person };
   return fetch(url, { method: "POST", body, headers: all, signal: AbortSignal.timeout(LIMIT) });
 }
 
-/** Send a form (an object; lists become repeated fields). Null when the network or the login is away, or too slow. */
+/** Send a form (an object; lists become repeated fields). Null without a login or an answer in time. */
 export async function postForm(url, fields) {
   const body = new URLSearchParams();
-  for (const [name, value] of Object.entries(fields)) for (const one of [value].flat()) body.append(name, one);
+  for (const [name, value] of Object.entries(fields)) for (const item of [value].flat()) body.append(name, item);
   const answer = await send(url, body).catch(() => null);
   return answer?.redirected ? null : answer;
 }
 
-/** Send JSON. Throws when the network is away or too slow. */
+/** Send JSON. Throws without an answer in time. */
 export function postJson(url, value) {
   return send(url, JSON.stringify(value), { "Content-Type": "application/json" });
 }
 
-/** Whether an answer says "later": the server or the login is away, not the request wrong. */
+/** True for a status to retry: the server or the login failed, not the request. */
 export function isLater(status) {
   return status >= 500 || [401, 403, 408, 429].includes(status);
 }
 
-/** Wait so long, or until somebody calls the function that `wakes` is given. */
+/** Wait; `wakes` gets a function that ends the wait early. */
 export function wait(milliseconds, wakes) {
   return new Promise((done) => {
     wakes?.(done);

@@ -1,11 +1,11 @@
-// What was decided, on its way to the server: in order, tried again until it is saved, kept by the browser until then.
+// Decisions on their way to the server: sent in order, retried until saved, stored in the browser until then.
 
 import { isLater, postJson, wait } from "./net.js";
 import { text } from "./texts.js";
 
 const LONGEST_PAUSE = 15000;
 const BEAT = 10000;
-const GONE = 90000; // a page that did not say so for that long is gone: another one of the same person sends its verdicts
+const GONE = 90000; // after this time without a sign a page is closed, and another page of the person sends its verdicts
 
 /** Events: "change" (something was added, saved or failed), "saved" or "refused" {entry, answer}. */
 export class Outbox extends EventTarget {
@@ -13,7 +13,7 @@ export class Outbox extends EventTarget {
 
   constructor(urls, person) {
     super();
-    this.urls = urls; // of a claim's verdict and skip, with CLAIM where the claim stands
+    this.urls = urls; // of verdict and skip, with CLAIM in place of the claim
     this.prefix = `second-look-outbox:${person}:`;
     this.key = this.prefix + Date.now().toString(36) + Math.random().toString(36).slice(2);
     this.waiting = [];
@@ -39,7 +39,7 @@ export class Outbox extends EventTarget {
     this.#run();
   }
 
-  /** Take an entry back before it was sent. False when it is on its way or saved already. */
+  /** Remove an unsent entry. False if it is being sent or is saved. */
   withdraw(entry) {
     if (this.sending === entry || !this.waiting.includes(entry)) return false;
     this.#drop(entry);
@@ -51,7 +51,7 @@ export class Outbox extends EventTarget {
     while (this.waiting.includes(entry)) await new Promise((done) => this.addEventListener("change", done, { once: true }));
   }
 
-  /** Say that this page is alive, and take what other pages of this person ended with. */
+  /** Mark this page as open, and take the entries of the person's closed pages. */
   #adopt() {
     for (const key of Object.keys(localStorage)) {
       if (!key.startsWith(this.prefix) || key === this.key) continue;
@@ -71,7 +71,7 @@ export class Outbox extends EventTarget {
   }
 
   #drop(entry) {
-    this.waiting = this.waiting.filter((one) => one !== entry);
+    this.waiting = this.waiting.filter((item) => item !== entry);
     this.#keep();
   }
 
@@ -96,16 +96,16 @@ export class Outbox extends EventTarget {
 
   async #send(entry) {
     const { claim, verdict, defect_type, comment, shown_seconds, skip } = entry;
-    const said = skip ? { reason: skip, comment } : { verdict, defect_type, comment, shown_seconds };
+    const body = skip ? { reason: skip, comment } : { verdict, defect_type, comment, shown_seconds };
     try {
-      const answer = await postJson((skip ? this.urls.skip : this.urls.verdict).replace("CLAIM", claim), said);
+      const answer = await postJson((skip ? this.urls.skip : this.urls.verdict).replace("CLAIM", claim), body);
       if (isLater(answer.status)) {
         this.trouble = text([401, 403].includes(answer.status) ? "logged_out" : "server_busy");
         return false;
       }
-      const body = await answer.json();
+      const result = await answer.json();
       this.trouble = "";
-      this.dispatchEvent(new CustomEvent(answer.ok ? "saved" : "refused", { detail: { entry, answer: body } }));
+      this.dispatchEvent(new CustomEvent(answer.ok ? "saved" : "refused", { detail: { entry, answer: result } }));
       this.#drop(entry);
       return true;
     } catch {

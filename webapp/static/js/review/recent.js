@@ -1,4 +1,4 @@
-// The last verdicts of this person, each of which can be taken back, and those that could not be saved.
+// The person's last verdicts, which can be undone, and those that were not saved.
 
 import { byId, text } from "./texts.js";
 
@@ -6,8 +6,8 @@ const KEPT = 20;
 const dialog = byId("recent-verdicts");
 const list = byId("recent-list");
 
-/** "FAIL scratch", or why a part was skipped. */
-export function words(entry) {
+/** Return "FAIL scratch", or "skipped". */
+export function entryText(entry) {
   if (entry.skip) return text("skipped");
   return [text(entry.verdict), entry.defect_type].filter(Boolean).join(" ");
 }
@@ -26,7 +26,7 @@ export class Recent extends EventTarget {
     this.draw();
   }
 
-  /** The newest that can be taken back. */
+  /** Newest entry that can be undone. */
   get last() {
     return this.entries.findLast((entry) => !entry.refused);
   }
@@ -37,13 +37,13 @@ export class Recent extends EventTarget {
   }
 
   remove(entry) {
-    this.entries = this.entries.filter((one) => one !== entry);
+    this.entries = this.entries.filter((item) => item !== entry);
     this.draw();
   }
 
   draw() {
     const last = this.last;
-    byId("last").textContent = last ? `${words(last)} · ${last.title}` : text("nothing_yet");
+    byId("last").textContent = last ? `${entryText(last)} · ${last.title}` : text("nothing_yet");
     byId("undo").disabled = !last;
     if (dialog.open) this.open();
   }
@@ -59,7 +59,7 @@ export class Recent extends EventTarget {
     const item = byId("recent-item").content.cloneNode(true).firstElementChild;
     item.querySelector("img").src = `/api/v1/inspections/${entry.inspection}/thumbnail/`;
     Object.assign(item.querySelector("a"), { href: `/inspections/${entry.inspection}/`, textContent: entry.title });
-    item.querySelector("strong").textContent = words(entry);
+    item.querySelector("strong").textContent = entryText(entry);
     item.querySelector("[data-why]").textContent = entry.refused || (entry.label || entry.saved ? "" : text("unsaved"));
     const undo = item.querySelector("button");
     undo.dataset.undo = at;

@@ -1,4 +1,4 @@
-// What was done: counts, pace, and the words at the end of the queue.
+// Counts, pace, and the text at the end of the queue.
 
 import { byId, text } from "./texts.js";
 
@@ -8,7 +8,7 @@ export class Tally {
   constructor(bench) {
     this.times = [];
     this.done = [];
-    this.state = Object.fromEntries(["left", "today", "teaching", "mine"].map((name) => [name, Number(bench.dataset[name])]));
+    this.state = Object.fromEntries(["left", "today", "new_labels", "mine"].map((name) => [name, Number(bench.dataset[name])]));
     this.draw();
   }
 
@@ -20,25 +20,25 @@ export class Tally {
     this.draw();
   }
 
-  takenBack(entry) {
-    this.done = this.done.filter((one) => one !== entry);
+  undone(entry) {
+    this.done = this.done.filter((item) => item !== entry);
     this.state.today = Math.max(0, this.state.today - 1);
     this.state.left += 1;
     this.draw();
   }
 
   saved() {
-    this.state.teaching += 1;
+    this.state.new_labels += 1;
     this.draw();
   }
 
-  /** The server's own counts; what is still unsaved comes on top of them at the next beat. */
-  told(state) {
+  /** Take the server's counts; unsaved verdicts count once they are saved. */
+  update(state) {
     this.state = state;
     this.draw();
   }
 
-  /** Seconds a part, the median of the last ones; breaks of over two minutes do not count. */
+  /** Median seconds per part; breaks over two minutes do not count. */
   get pace() {
     const recent = this.times.slice(-WINDOW);
     const gaps = recent.slice(1).map((time, i) => time - recent[i]).filter((gap) => gap < 120000);

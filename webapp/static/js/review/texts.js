@@ -1,4 +1,4 @@
-// The page's elements, and its words in the person's language, as the server wrote them into the page.
+// The page's elements, and its texts in the person's language, as the server wrote them into the page.
 
 export const byId = (id) => document.getElementById(id);
 

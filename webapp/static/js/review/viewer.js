@@ -1,13 +1,13 @@
-// The part on its stage: zoom, pan, light, overlays, and a finger that swipes a verdict.
+// View of the part: zoom, pan, light, overlays, and swipes for a verdict.
 
 const MARGIN = 12;
-const DEEPEST = 8; // screen pixels per pixel of the image
+const MAX_ZOOM = 8; // screen pixels per pixel of the image
 const STEP = 1.4;
 const NUDGE = 80;
 const SWIPED = 96;
 const TWO_TOGETHER = 0.55; // of the opacity of one: 0.22 over 0.22 covers 0.4
 
-/** Events: "swipe" {verdict} when a finger threw the part to a side, "change" when an overlay or the light changed. */
+/** Events: "swipe" {verdict}, "change" when an overlay or the light changed. */
 export class Viewer extends EventTarget {
   constructor(bench) {
     super();
@@ -37,12 +37,12 @@ export class Viewer extends EventTarget {
     if (this.part === part) this.fit();
   }
 
-  /** As large as fits, in the middle. */
+  /** Show the part as large as fits, centered. */
   fit() {
     const { naturalWidth: width, naturalHeight: height } = this.part.image;
     const box = this.stage.getBoundingClientRect();
     if (!width || !box.width) return;
-    // Beside the tools where there is room for both: nothing lies over the part.
+    // Leave room for the tools, so that nothing covers the part.
     const tools = matchMedia("(min-width: 901px), (orientation: landscape)").matches ? this.bench.querySelector(".tools").offsetWidth + MARGIN : 0;
     this.room = box.width - tools;
     this.base = Math.min((this.room - 2 * MARGIN) / width, (box.height - 2 * MARGIN) / height);
@@ -51,7 +51,7 @@ export class Viewer extends EventTarget {
     const [left, top, across, down] = this.part.roi ? this.part.roi.split(",").map(Number) : [0, 0, width, height];
     const share = (value, whole) => `${(100 * value) / whole}%`;
     const edges = { left: share(left, width), top: share(top, height) };
-    // A region that reaches over the edge is cut there, as scoring cuts it.
+    // Cut the region at the image's edge, as scoring does.
     const size = { width: share(Math.min(across, width - left), width), height: share(Math.min(down, height - top), height) };
     for (const overlay of this.view.querySelectorAll(".overlay")) Object.assign(overlay.style, edges, size);
     this.zoom = 1;
@@ -62,7 +62,7 @@ export class Viewer extends EventTarget {
     const box = this.stage.getBoundingClientRect();
     const [x, y] = at ? [at.clientX - box.left, at.clientY - box.top] : [box.width / 2, box.height / 2];
     const before = this.zoom;
-    this.zoom = Math.min(Math.max(1, before * factor), Math.max(STEP, DEEPEST / this.base));
+    this.zoom = Math.min(Math.max(1, before * factor), Math.max(STEP, MAX_ZOOM / this.base));
     const kept = this.zoom / before;
     this.#place(x - (x - this.left) * kept, y - (y - this.top) * kept);
   }
@@ -117,7 +117,7 @@ export class Viewer extends EventTarget {
     this.dispatchEvent(new Event("change"));
   }
 
-  /** Keep the part over the stage: in the middle where it is smaller, without a gap where it is larger. */
+  /** Center a part smaller than the stage; keep a larger part without a gap. */
   #place(left, top) {
     const box = this.stage.getBoundingClientRect();
     const within = (at, size, room, whole) => (size <= room ? (room - size) / 2 : Math.min(MARGIN, Math.max(whole - size - MARGIN, at)));

@@ -1,4 +1,4 @@
-// The workbench: one part, one decision, one key. Saving, claiming and loading happen behind the person's back.
+// Workbench: one part, one decision, one key. Saving, claiming and loading run in the background.
 
 import { agree, ahead, bench, closeGroup, comment, confirmButton, current, decide, group, held, lose, next, openGroup, outbox, recent, skip, tally, tell, undo, viewer } from "./judging.js";
 import { listen } from "./keys.js";
@@ -6,8 +6,8 @@ import { csrf, postForm } from "./net.js";
 import { byId, text } from "./texts.js";
 
 const HEARTBEAT = 10000;
-const GLANCE = 350; // a shorter press switches a map
-const LOOKED_AT = 120000; // a page that nobody touched for that long holds no parts
+const PEEK_AFTER = 350; // a shorter press toggles a map
+const IDLE_AFTER = 120000; // an idle page does not renew its claims
 
 let touchedAt = Date.now();
 
@@ -26,11 +26,11 @@ outbox.addEventListener("saved", ({ detail: { entry, answer } }) => {
     entry.label = answer.id;
     tally.saved();
   }
-  ahead.fill(); // one claim less is held
+  ahead.fill(); // one claim fewer is held
 });
 outbox.addEventListener("refused", ({ detail: { entry, answer } }) => {
   entry.refused = answer.detail || text("went_elsewhere");
-  if (!entry.skip) tally.takenBack(entry);
+  if (!entry.skip) tally.undone(entry);
   recent.draw();
   tell(text("not_saved", { title: entry.title, why: entry.refused }));
 });
@@ -52,13 +52,13 @@ for (const state of ["empty", "stuck"]) {
   });
 }
 
-/** Hold on to the page's parts while somebody looks at them, and learn how the queue stands. */
+/** Renew the page's claims while it is in use, and read the queue's counts. */
 async function heartbeat() {
-  if (document.hidden || Date.now() - touchedAt > LOOKED_AT) return;
+  if (document.hidden || Date.now() - touchedAt > IDLE_AFTER) return;
   const answer = await postForm(bench.dataset.held, { product: bench.dataset.product, claim: held() });
   if (!answer?.ok) return;
   const { lost, elsewhere, ...state } = await answer.json();
-  tally.told(state);
+  tally.update(state);
   for (const item of document.querySelectorAll("[data-elsewhere]")) {
     const waiting = elsewhere[item.dataset.elsewhere] || 0;
     item.hidden = !waiting;
@@ -71,15 +71,15 @@ async function heartbeat() {
 }
 
 function touched() {
-  const away = Date.now() - touchedAt > LOOKED_AT;
+  const idle = Date.now() - touchedAt > IDLE_AFTER;
   touchedAt = Date.now();
-  if (away) heartbeat();
+  if (idle) heartbeat();
 }
 
 const dialog = (id) => {
-  const asked = byId(id);
-  if (asked.open) asked.close();
-  else asked.showModal();
+  const element = byId(id);
+  if (element.open) element.close();
+  else element.showModal();
 };
 const actions = {
   pass: () => decide("PASS"),
@@ -118,14 +118,14 @@ listen(
 );
 document.addEventListener("click", (event) => {
   const button = event.target.closest("[data-do]");
-  // A pointer switched the map when it came down.
+  // A pointer already toggled the map on pointerdown.
   if (button && !(button.dataset.overlay && event.detail)) actions[button.dataset.do](button.dataset.value || "");
 });
 // A held key or button shows its map until it is released.
 let peek = null;
 const press = () => (peek = current && { shown: viewer.shown, at: Date.now() });
 const release = () => {
-  if (peek && current && Date.now() - peek.at > GLANCE) viewer.showOnly(peek.shown);
+  if (peek && current && Date.now() - peek.at > PEEK_AFTER) viewer.showOnly(peek.shown);
   peek = null;
 };
 addEventListener("keydown", ({ key, repeat }) => !repeat && "eah".includes(key.toLowerCase()) && press(), { capture: true });
@@ -146,12 +146,12 @@ addEventListener("beforeunload", (event) => {
   if (outbox.size) event.preventDefault();
 });
 addEventListener("pagehide", () => {
-  // Parts that nobody decided go back to the queue at once, not when their lease runs out.
+  // Return undecided parts to the queue at once, before their claims expire.
   const claims = held().map((claim) => ["claim", claim]);
   navigator.sendBeacon(bench.dataset.release, new URLSearchParams([["csrfmiddlewaretoken", csrf()], ...claims]));
 });
 addEventListener("pageshow", (event) => {
-  // Back from the browser's memory: its parts were given back when it was left.
+  // Restored from the browser's cache: its parts were released.
   if (event.persisted) location.reload();
 });
 document.addEventListener("visibilitychange", heartbeat);
