@@ -39,23 +39,23 @@ test: $(tests) lint
 
 # The queue and the history at a million inspections, on a database of its own: `make bench-queue FLAGS="--inspections 100000"`.
 bench-queue: $(runtime)
-	$(PYTHON) -m webapp.benchmarks.queue $(FLAGS)
+	$(PYTHON) -m webapp.benchmarks queue $(FLAGS)
 
 # What a part takes on disk, parts written and removed a second: `make bench-growth FLAGS="--partitions"` for the table by months.
 bench-growth: $(runtime)
-	$(PYTHON) -m webapp.benchmarks.growth $(FLAGS)
+	$(PYTHON) -m webapp.benchmarks growth $(FLAGS)
 
 # A replay's pace beside scoring alone, killed in the middle, and a station's wait with a challenger: `FLAGS="--parts 1000"`.
 bench-replay: $(tests)
-	$(PYTHON) -m webapp.benchmarks.replay $(FLAGS)
+	$(PYTHON) -m webapp.benchmarks replay $(FLAGS)
 
 # Parts stored, scored and answered a second, beside a peer that only scores. FLAGS="--seconds 60" for longer loads.
 bench-serving: $(tests)
-	$(PYTHON) -m webapp.benchmarks.serving $(FLAGS)
+	$(PYTHON) -m webapp.benchmarks serving $(FLAGS)
 
 # 3,000 damaged, huge and odd images: answers, their times, and the memory that the web processes keep.
 bench-mutated: $(tests)
-	$(PYTHON) -m webapp.benchmarks.mutated $(FLAGS)
+	$(PYTHON) -m webapp.benchmarks mutated $(FLAGS)
 
 # Seconds of learning to the same average precision, beside the loop that the project grew from. FLAGS="--data DIR".
 bench-training: $(runtime)

@@ -1,8 +1,7 @@
-"""Start of the benches: option ranges, temporary folder and temporary PostgreSQL."""
+"""Start of the benches: temporary folder and temporary PostgreSQL."""
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 import tempfile
@@ -12,12 +11,6 @@ from pathlib import Path
 
 from webapp.supervisor.embedded_server import CouldNotStart
 from webapp.supervisor.postgres import Postgres
-
-
-def check_range(parser: argparse.ArgumentParser, option: str, value: float, lowest: float, highest: float) -> None:
-    """Exit with a usage error unless the option's value is in the range."""
-    if not lowest <= value <= highest:
-        parser.error(f"{option} is from {lowest:g} to {highest:g}")
 
 
 @contextmanager
@@ -35,16 +28,6 @@ def run_on_own_server(measure: Callable[[], int], *, durable: bool) -> int:
     Returns 1 when PostgreSQL does not start. ``measure`` itself imports modules that need Django. ``durable``:
     commits are synced, as in production.
     """
-    try:
-        with _temporary_postgres(durable=durable):
-            return measure()
-    except CouldNotStart as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
-
-
-@contextmanager
-def _temporary_postgres(*, durable: bool) -> Iterator[None]:
     with temporary_folder() as folder:
         postgres = Postgres(folder / "pg", folder / "run", folder / "pg.log", durable=durable)
         try:
@@ -53,17 +36,17 @@ def _temporary_postgres(*, durable: bool) -> Iterator[None]:
                 "DATABASE_URL": postgres.url,
                 "VAR": str(folder / "var"),
                 "MEDIA_ROOT": str(folder / "media"),
+                "DJANGO_SETTINGS_MODULE": "webapp.settings",
+                "LOG_LEVEL": "WARNING",
+                "DEBUG": "0",
             }
-            os.environ |= {"DJANGO_SETTINGS_MODULE": "webapp.settings", "LOG_LEVEL": "WARNING", "DEBUG": "0"}
             (folder / "var" / "static").mkdir(parents=True)
-            setup_django()
-            yield
+            import django  # late: its settings read the server's address
+
+            django.setup()
+            return measure()
+        except CouldNotStart as error:
+            sys.stderr.write(f"{error}\n")
+            return 1
         finally:
             postgres.kill()
-
-
-def setup_django() -> None:
-    """Set up Django in this process or a spawned one; its settings read the server's address."""
-    import django
-
-    django.setup()

@@ -15,7 +15,7 @@ from django.conf import settings
 from django.db import connection
 
 from inspection.models import Embedding, Fingerprint, Inspection, ScoreMaps
-from webapp.benchmarks.growth import partitions, run, sizes, writing
+from webapp.benchmarks.growth import partitions, run, writing
 from webapp.benchmarks.growth.satellites import add_satellite_rows
 from webapp.benchmarks.queue.filling import BenchData, fill
 from webapp.bootstrap.groups import make_groups
@@ -30,14 +30,15 @@ def line(settings: Any, tmp_path: Path) -> BenchData:
     return fill(2000, 100, 2, lambda _: None)
 
 
-def test_what_hangs_on_parts_is_there_and_weighed(line: BenchData) -> None:
+def test_what_hangs_on_parts_is_there_and_weighed(line: BenchData, capsys: pytest.CaptureFixture[str]) -> None:
     add_satellite_rows()
     decided = Inspection.objects.filter(state="decided").count()
     assert ScoreMaps.objects.count() == Embedding.objects.count() == decided
     assert Fingerprint.objects.count() == Inspection.objects.filter(verdict="REVIEW").count()
-    found = {it.name: it for it in sizes.table_sizes()}
-    assert found["inspection_scoremaps"].total_bytes > 1300 * decided
-    assert "inspection_by_image" in dict(sizes.index_sizes())
+    run.print_sizes(1)
+    printed = {words[0]: words[1:] for line in capsys.readouterr().out.splitlines() if (words := line.split())}
+    assert int(printed["inspection_scoremaps"][-1]) > 1300 * decided
+    assert "inspection_by_image" in printed
 
 
 def test_it_writes_parts_as_intake_and_scoring_do(
@@ -80,8 +81,8 @@ def test_months_hold_the_same_parts(line: BenchData, capsys: pytest.CaptureFixtu
 
 
 def test_it_refuses_sizes_that_make_no_sense() -> None:
-    command = [sys.executable, "-m", "webapp.benchmarks.growth", "--inspections", "10"]
+    command = [sys.executable, "-m", "webapp.benchmarks", "growth", "--inspections", "10"]
     root = Path(settings.BASE_DIR)
     ended = subprocess.run(command, cwd=root, env={**os.environ}, capture_output=True, text=True, check=False)
     assert ended.returncode == 2
-    assert "--inspections is from 20,000" in ended.stderr
+    assert "--inspections: use a number from 20,000 to 10,000,000" in ended.stderr

@@ -9,7 +9,8 @@ part by its id; in this bench nothing refers to either table.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from django.core.management import call_command
@@ -17,6 +18,7 @@ from django.db import DatabaseError, connection
 
 from mltasks.vision.benchmarks.printing import print_line
 from webapp.benchmarks.queue.filling import fill
+from webapp.benchmarks.queue.timing import Timing
 
 REPEATS = 200
 # Indexes of the whole table; the unique ones get the month's column.
@@ -56,15 +58,14 @@ def compare(inspections: int) -> None:
     with connection.cursor() as cursor:
         _prepare(cursor)
         for table in ("whole", "parted"):
-            _print_time(f"{table}: filled by one statement", lambda: cursor.execute(_fill_sql(table)))  # noqa: B023 - at once
+            with _printed_time(f"{table}: filled by one statement"):
+                cursor.execute(f"INSERT INTO {table} SELECT * FROM inspection_inspection")
             cursor.execute(f"VACUUM ANALYZE {table}")
         for table in ("whole", "parted", "whole", "parted"):
             _insert_singly(cursor, table)
-        for words, query in QUERIES.items():
-            print_line(
-                f"{words:<32}"
-                + "".join(f"{t:>8}{_query_milliseconds(cursor, query, t):8.2f} ms" for t in ("whole", "parted"))
-            )
+        for title, query in QUERIES.items():
+            medians = [f"{table:>8}{_median_ms(cursor, query, table):8.2f} ms" for table in ("whole", "parted")]
+            print_line(f"{title:<32}{''.join(medians)}")
         _try_constraints(cursor)
         _end_of_a_month(cursor)
 
@@ -92,10 +93,6 @@ def _prepare(cursor: Any) -> None:
     print_line(f"{len(months)} months")
 
 
-def _fill_sql(table: str) -> str:
-    return f"INSERT INTO {table} SELECT * FROM inspection_inspection"
-
-
 def _insert_singly(cursor: Any, table: str) -> None:
     cursor.execute(
         "SELECT array_agg(id) FROM (SELECT id FROM inspection_inspection WHERE source = 'station' "
@@ -114,20 +111,16 @@ def _insert_singly(cursor: Any, table: str) -> None:
     begun = time.perf_counter()
     for key in keys:
         cursor.execute(f"EXECUTE one_{table} (%s)", [key])
-    taken = time.perf_counter() - begun
+    seconds = time.perf_counter() - begun
     cursor.execute(f"DEALLOCATE one_{table}")
-    print_line(f"{table}: {len(keys) / taken:,.0f} rows/s one by one, each committed and synced")
+    print_line(f"{table}: {len(keys) / seconds:,.0f} rows/s one by one, each committed and synced")
 
 
-def _query_milliseconds(cursor: Any, query: str, table: str) -> float:
-    """Return the median in milliseconds."""
-    times = []
+def _median_ms(cursor: Any, query: str, table: str) -> float:
+    timing = Timing(table)
     for _ in range(REPEATS):
-        begun = time.perf_counter()
-        cursor.execute(query.format(table=table))
-        cursor.fetchall()
-        times.append(1000 * (time.perf_counter() - begun))
-    return sorted(times)[REPEATS // 2]
+        timing.time(lambda: cursor.execute(query.format(table=table)).fetchall())
+    return timing.percentile(50)
 
 
 def _try_constraints(cursor: Any) -> None:
@@ -151,31 +144,30 @@ def _end_of_a_month(cursor: Any) -> None:
     within = "received_at >= %s AND received_at < %s"
     cursor.execute(f"SELECT count(*), count(*) FILTER (WHERE {_KEPT_SQL}) FROM whole WHERE {within}", [first, end])
     print_line("the month has {:,} parts, of which {:,} stay".format(*cursor.fetchone()))
-    _print_time(
-        "whole: DELETE", lambda: cursor.execute(f"DELETE FROM whole WHERE {within} AND NOT ({_KEPT_SQL})", [first, end])
-    )
-    _print_time("whole: VACUUM", lambda: cursor.execute("VACUUM whole"))
+    with _printed_time("whole: DELETE"):
+        cursor.execute(f"DELETE FROM whole WHERE {within} AND NOT ({_KEPT_SQL})", [first, end])
+    with _printed_time("whole: VACUUM"):
+        cursor.execute("VACUUM whole")
     name = f"parted_{first:%Y_%m}"
-
-    def moved() -> None:
-        cursor.execute("BEGIN")
-        cursor.execute(f"CREATE TABLE moved AS SELECT * FROM {name} WHERE {_KEPT_SQL}")
-        cursor.execute(f"ALTER TABLE parted DETACH PARTITION {name}")
-        cursor.execute(f"DROP TABLE {name}")
-        cursor.execute(f"CREATE TABLE {name} PARTITION OF parted FOR VALUES FROM ('{first}') TO ('{end}')")
-        cursor.execute(f"INSERT INTO {name} SELECT * FROM moved")
-        cursor.execute("DROP TABLE moved")
-        cursor.execute("COMMIT")
-
-    _print_time("parted: what stays copied, the month dropped, copied back (all of it locked)", moved)
+    with _printed_time("parted: kept parts copied, the month dropped, copied back (all of it locked)"):
+        for statement in (
+            "BEGIN",
+            f"CREATE TABLE moved AS SELECT * FROM {name} WHERE {_KEPT_SQL}",
+            f"ALTER TABLE parted DETACH PARTITION {name}",
+            f"DROP TABLE {name}",
+            f"CREATE TABLE {name} PARTITION OF parted FOR VALUES FROM ('{first}') TO ('{end}')",
+            f"INSERT INTO {name} SELECT * FROM moved",
+            "DROP TABLE moved",
+            "COMMIT",
+        ):
+            cursor.execute(statement)
     counts = f"SELECT (SELECT count(*) FROM whole WHERE {within}), (SELECT count(*) FROM parted WHERE {within})"
     cursor.execute(counts, [first, end, first, end])
     print_line("left of the month: whole {:,}, parted {:,}".format(*cursor.fetchone()))
 
 
-def _print_time(text: str, step: Callable[[], object]) -> float:
+@contextmanager
+def _printed_time(text: str) -> Iterator[None]:
     begun = time.monotonic()
-    step()
-    taken = time.monotonic() - begun
-    print_line(f"{text}: {taken:.2f} s")
-    return taken
+    yield
+    print_line(f"{text}: {time.monotonic() - begun:.2f} s")

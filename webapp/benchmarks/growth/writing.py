@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 
+import django
 import numpy as np
 from django.conf import settings
 from django.db import connection
@@ -28,7 +29,6 @@ from mltasks.models import ModelVersion
 from mltasks.vision.data.image_header import ImageHeader
 from mltasks.vision.types import EMBEDDING_DIMENSIONS, Scores
 from webapp.benchmarks.growth.satellites import MAP_BYTES
-from webapp.benchmarks.launch import setup_django
 
 HEADER = ImageHeader("JPEG", 360, 665)
 IMAGE_BYTES = 43_000
@@ -48,16 +48,26 @@ class WriteRate:
     wal_bytes: float
     cpu_share: float
 
+    def __str__(self) -> str:
+        return (
+            f"{self.connections} connections: {self.parts_per_second:.0f} parts/s, {self.milliseconds:.1f} ms a part, "
+            f"{self.cpu_share:.0%} of it Python, {self.wal_bytes:,.0f} bytes of WAL"
+        )
+
 
 def measure_rate(connections: int, seconds: int) -> WriteRate:
     """Write parts for ``seconds`` seconds from as many processes as connections."""
     before = _wal_position()
-    with ProcessPoolExecutor(connections, mp_context=get_context("spawn"), initializer=setup_django) as pool:
-        done = list(pool.map(_write_for, [seconds] * connections))
-    count = sum(number for number, _, _ in done)
-    taken, computed = sum(took for _, took, _ in done), sum(own for *_, own in done)
-    parts = sum(number / took for number, took, _ in done)
-    return WriteRate(connections, parts, 1000 * taken / count, (_wal_position() - before) / count, computed / taken)
+    with ProcessPoolExecutor(connections, mp_context=get_context("spawn"), initializer=django.setup) as pool:
+        runs = list(pool.map(_write_for, [seconds] * connections))
+    counts, elapsed, computed = zip(*runs, strict=True)
+    return WriteRate(
+        connections,
+        parts_per_second=sum(count / taken for count, taken, _ in runs),
+        milliseconds=1000 * sum(elapsed) / sum(counts),
+        wal_bytes=(_wal_position() - before) / sum(counts),
+        cpu_share=sum(computed) / sum(elapsed),
+    )
 
 
 def _write_for(seconds: int) -> tuple[int, float, float]:
@@ -89,8 +99,9 @@ def _write_part(station: Station, version: ModelVersion) -> None:
     row = intake._insert(submission, stored, HEADER)
     scores = Scores(0.01, 0.001, 0.002, 0.17, novel_defect_suspected=False, novelty=0.4)
     point = np.random.default_rng(int(sha256[:8], 16)).normal(size=EMBEDDING_DIMENSIONS).astype(np.float32)
-    seen = ScoringOutcome(Decision("PASS", "PASS"), version, scores, secrets.token_bytes(MAP_BYTES), point, "0" * 64)
-    scoring._write_verdict(row, seen, None)
+    maps = secrets.token_bytes(MAP_BYTES)
+    outcome = ScoringOutcome(Decision("PASS", "PASS"), version, scores, maps, point, "0" * 64)
+    scoring._write_verdict(row, outcome, None)
 
 
 def create_sparse_file(path: Path, size: int) -> None:

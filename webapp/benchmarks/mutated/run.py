@@ -9,12 +9,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import psutil
 
 from mltasks.vision.benchmarks.printing import PrintLine, print_line, print_verdict
 from webapp.benchmarks.mutated.mutations import Mutations
+from webapp.benchmarks.serving import ours
 from webapp.benchmarks.serving.form_client import FormClient, multipart_form
 from webapp.benchmarks.serving.processes import PeakMemory, megabytes
 
@@ -90,6 +92,16 @@ class LoadOutcome:
         )
 
 
+def run(folder: Path, number: int, seed: int) -> int:
+    """Post ``number`` mutated images to a temporary site, print the figures and return the exit status."""
+    with ours.running_site(folder, print_line) as site:
+        images = Mutations(seed)
+        print_line("posting ...")
+        outcome = post_all(site.url, site.keys["crops"], images, number, site.web_processes, print_line)
+    print_line(f"{outcome.summary()}\n{outcome.slowest()}".rstrip("\n"))
+    return print_verdict(list(outcome.violations()))
+
+
 def post_all(
     url: str,
     key: str,
@@ -115,12 +127,6 @@ def post_all(
     time.sleep(SETTLE_SECONDS)
     outcome.after = megabytes(processes())
     return outcome
-
-
-def print_outcome(outcome: LoadOutcome) -> int:
-    """Print figures and violations; return the exit status."""
-    print_line(f"{outcome.summary()}\n{outcome.slowest()}".rstrip("\n"))
-    return print_verdict(list(outcome.violations()))
 
 
 def _post_images(url: str, key: str, made: Sequence[tuple[int, bytes]]) -> list[ImageResponse]:
