@@ -56,20 +56,25 @@ def start(
     if config.backbone != PRETRAINABLE_BACKBONE:
         text = _("Only {pretrainable} can be pretrained, but the product's network is {network}.")
         raise PretrainingRefused(text.format(pretrainable=PRETRAINABLE_BACKBONE, network=config.backbone))
-    choice = select_images(images, pretraining_config.images, pretraining_config.seed)
-    _refuse_without_images(choice)
+    selection = select_images(images, pretraining_config.images, pretraining_config.seed)
+    _refuse_without_images(selection)
+    duration = f"Usually this takes {pretraining_config.typical_duration} on two cores."
+    log = log_line(f"Queued on {len(selection.images)} stored images. {duration} {labels_missing}".rstrip())
+    if config.backbone_weights != "auto":
+        named = f"The product's backbone_weights are {config.backbone_weights!r}"
+        log += log_line(f"{named}: trainings use the pretrained backbone only if the setting is auto.")
     try:
         with transaction.atomic():
             run = BackboneRun.objects.create(
                 model=model,
                 snapshot=snapshot,
-                config=_run_config(model, config, pretraining_config, choice),
-                pictures=[image.to_json() for image in choice.images],
-                saw_labeled=choice.saw_labeled,
+                config=_run_config(model, config, pretraining_config, len(selection.images)),
+                pictures=[image.to_json() for image in selection.images],
+                saw_labeled=selection.saw_labeled,
                 labels_missing=labels_missing,
                 requested_by=requested_by,
                 stage=WAITING_STAGE,
-                log=log_line(_queued_text(choice, pretraining_config, labels_missing)) + _unused_warning(config),
+                log=log,
             )
     except IntegrityError:
         text = _("A pretraining run for {product} is already in progress. Wait for it to finish, then start another.")
@@ -91,25 +96,12 @@ def _refuse_without_images(selection: ImageSelection) -> None:
 
 
 def _run_config(
-    model: RegisteredModel, config: TrainConfig, pretraining_config: PretrainingConfig, selection: ImageSelection
+    model: RegisteredModel, config: TrainConfig, pretraining_config: PretrainingConfig, images: int
 ) -> dict[str, Any]:
     """Return the run's config with the weights in use, so that every attempt starts from them."""
     current = adopted_run(model)
     in_use = weights_reference(current) if current else ""
-    images = len(selection.images)
     return {"lesson": pretraining_config.to_json(), "train": config.to_json(), "current": in_use, "images": images}
-
-
-def _queued_text(selection: ImageSelection, pretraining_config: PretrainingConfig, labels_missing: str) -> str:
-    duration = f"Usually this takes {pretraining_config.typical_duration} on two cores."
-    return f"Queued on {len(selection.images)} stored images. {duration} {labels_missing}".rstrip()
-
-
-def _unused_warning(config: TrainConfig) -> str:
-    if config.backbone_weights == "auto":
-        return ""
-    named = f"The product's backbone_weights are {config.backbone_weights!r}"
-    return log_line(f"{named}: trainings use the pretrained backbone only if the setting is auto.")
 
 
 def retry(run: BackboneRun, *, enqueue: bool = True) -> None:

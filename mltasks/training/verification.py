@@ -83,9 +83,7 @@ def _check_files(version: ModelVersion) -> Finding:
         bundle.verify(version_store.ensure_local(version), version.sha256)
     except bundle.BundleCorrupt as error:
         return Finding("files", False, str(error))
-    return Finding(
-        "files", True, f"All files have their recorded sha256; the version's digest is {version.sha256[:12]}…."
-    )
+    return Finding("files", True, f"All files have their recorded sha256 (digest {version.sha256[:12]}…).")
 
 
 def _check_snapshot(version: ModelVersion) -> Iterator[Finding]:
@@ -167,21 +165,15 @@ def _weights_sha256(folder: Path) -> str:
 
 def _differences(recorded: Mapping[str, Any], retrained: Mapping[str, Any]) -> list[str]:
     """Return descriptions of what differs in machine, libraries and code."""
-    # A commit that did not change the training code makes the same version.
-    facts = [
-        (name, key)
-        for name in ENVIRONMENT_KEYS
-        for key in sorted({*recorded.get(name, {}), *retrained.get(name, {})} - {"commit"})
-    ]
-    pairs = {
-        (name, key): (recorded.get(name, {}).get(key, "unknown"), retrained.get(name, {}).get(key))
-        for name, key in facts
-    }
-    return [
-        f"{name} {key} was {before!s:.16} and is {after!s:.16}"
-        for (name, key), (before, after) in pairs.items()
-        if before != after
-    ]
+    differences = []
+    for section in ENVIRONMENT_KEYS:
+        before, after = recorded.get(section, {}), retrained.get(section, {})
+        # A commit that did not change the training code makes the same version.
+        for key in sorted({*before, *after} - {"commit"}):
+            old, new = before.get(key, "unknown"), after.get(key)
+            if old != new:
+                differences.append(f"{section} {key} was {old!s:.16} and is {new!s:.16}")
+    return differences
 
 
 def _compare_metrics(recorded: Mapping[str, Any], retrained: Mapping[str, Any], *, exact: bool) -> Finding:
