@@ -37,7 +37,6 @@ class ProductCommand(RefusableCommand):
     """Command about one product."""
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Declare the product."""
         parser.add_argument("product", help="slug of the product")
 
 
@@ -45,7 +44,6 @@ class VersionCommand(ProductCommand):
     """Command about one version of a product."""
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Declare product and version."""
         super().add_arguments(parser)
         parser.add_argument("version", type=int, help="number of the version")
 

@@ -10,8 +10,6 @@ from mltasks.reports.report_files import report_json
 
 
 class Command(VersionCommand):
-    """Print the report of a version as JSON."""
-
     help = "Print the report of a version as JSON."
 
     def handle(self, *args: Any, product: str, version: int, **options: Any) -> None:

@@ -7,7 +7,5 @@ from mltasks.models import BackboneRun
 
 
 class Command(execute_run.Command):
-    """Execute one pretraining run (internal: the training worker calls it)."""
-
     run_class = BackboneRun
     help = "Execute one pretraining run in this process. Workers call it; people use `pretrain_backbone`."

@@ -24,14 +24,11 @@ _PR_SET_PDEATHSIG = 1
 
 
 class Command(RefusableCommand):
-    """Execute one run (internal: the training worker calls it)."""
-
     refusals = (RunNotAvailable, LeaseLost)
     run_class: ClassVar[type[Run]] = TrainingRun
     help = "Execute one training run in this process. Workers call it; people use `retrain`."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Declare the run and, from a supervisor, its lease and its process id."""
         parser.add_argument("run", type=int)
         parser.add_argument("--lease", type=uuid.UUID, help="token of a lease taken for this process")
         parser.add_argument("--parent", type=int, help="process to die with")

@@ -7,7 +7,5 @@ from mltasks.models import VerifyingRun
 
 
 class Command(execute_run.Command):
-    """Execute one verification run (internal: the training worker calls it)."""
-
     run_class = VerifyingRun
     help = "Verify one version in this process. Workers call it; people use `verify_version`."

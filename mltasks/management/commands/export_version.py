@@ -15,15 +15,12 @@ from mltasks.storage import output_files
 
 
 class Command(VersionCommand):
-    """Export a version."""
-
     help = (
         "Write a version with its weights, report and snapshot manifest into one file, signed by this plant's key. "
         "Another plant can import the file once it trusts that key: see plant_key."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Declare product, version and target file."""
         super().add_arguments(parser)
         parser.add_argument(
             "file",

@@ -13,15 +13,12 @@ from mltasks.models import RegisteredModel
 
 
 class Command(RefusableCommand):
-    """Import a version."""
-
     help = (
         "Check signature, hashes and report of a version that another plant exported, then import it. It becomes a "
         "candidate of the product, under the next version number. It scores once a person promotes it."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Declare the product at this plant and the file."""
         parser.add_argument("product", help="slug of the product at this plant")
         parser.add_argument("file", type=Path, help="file that export_version wrote at the other plant")
 

@@ -10,8 +10,6 @@ from mltasks.models.trusted_plants import format_fingerprint
 
 
 class Command(RefusableCommand):
-    """Print the plant's public key."""
-
     help = (
         "Print this plant's public key; redirect it into a file for another plant. The key's fingerprint goes to "
         "standard error. Tell it to the other plant by another channel, for example by telephone."

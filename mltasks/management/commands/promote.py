@@ -11,12 +11,9 @@ from mltasks.registry import registry
 
 
 class Command(VersionCommand):
-    """Make a version its product's champion."""
-
     help = "Make a version the champion of its product."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Declare product, version, reason, override and user."""
         super().add_arguments(parser)
         parser.add_argument("--reason", required=True, help="why this version should score")
         parser.add_argument("--override", default="", help="reason to promote although a required check failed")

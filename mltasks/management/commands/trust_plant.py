@@ -12,8 +12,6 @@ from mltasks.management.base_commands import RefusableCommand
 
 
 class Command(RefusableCommand):
-    """Trust another plant's key."""
-
     help = (
         "Trust the key that another plant's plant_key printed, so that its versions can be imported. The plant tells "
         "you the fingerprint by another channel than the key, for example by telephone. It is required."
@@ -22,7 +20,6 @@ class Command(RefusableCommand):
     refusals = (ValueError,)
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Declare the plant's name here, its key file and its fingerprint."""
         parser.add_argument("name", help="name for the plant")
         parser.add_argument("key", type=Path, help="file with its public key, as its plant_key printed it")
         parser.add_argument("--fingerprint", default="", help="fingerprint that the plant told you; spaces are ignored")

@@ -15,15 +15,12 @@ from mltasks.training.verification import Finding
 
 
 class Command(VersionCommand):
-    """Verify a version."""
-
     help = (
         "Check every hash of a version: its files, its snapshot's rows and its images. Then retrain it from the "
         "snapshot and compare: weights bit for bit if machine, libraries and code are the same, else the figures."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Declare product, version and the extent of the verification."""
         super().add_arguments(parser)
         parser.add_argument("--hashes-only", action="store_true", help="do not retrain the version")
         parser.add_argument(
