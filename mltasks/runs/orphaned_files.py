@@ -18,7 +18,7 @@ from django.db.models.functions import Now
 
 from mltasks.models import BackboneRun, ModelVersion, RunState, TrainingRun
 from mltasks.models.runs import RunT
-from mltasks.storage import object_store
+from mltasks.storage import object_store, version_store
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ def remove_orphaned_versions() -> int:
     named = set(ModelVersion.objects.values_list("bundle", flat=True))
     orphans = [path for path, _ in ended if _name(path) not in named]
     for path in orphans:
-        _remove(path, f"{_name(path)}.tar")
+        _remove(path, version_store.object_name(_name(path)))
     return len(orphans)
 
 
