@@ -107,12 +107,8 @@ _database |= {
 _statement_seconds = env.integer("DATABASE_STATEMENT_SECONDS", 0, 0, 3600)
 _lock_seconds = env.integer("DATABASE_LOCK_SECONDS", 0, 0, 3600)
 if _statement_seconds or _lock_seconds:
-    _database["OPTIONS"]["options"] = " ".join(
-        [
-            *filter(None, [_database["OPTIONS"].get("options", "")]),
-            f"-c statement_timeout={_statement_seconds}s -c lock_timeout={_lock_seconds}s",
-        ]
-    )
+    _limits = f"-c statement_timeout={_statement_seconds}s -c lock_timeout={_lock_seconds}s"
+    _database["OPTIONS"]["options"] = f"{_database['OPTIONS'].get('options', '')} {_limits}".lstrip()
 if _pool:
     _database["OPTIONS"]["pool"] = {"min_size": 1, "max_size": _pool, "timeout": 5}
     if _statement_seconds:

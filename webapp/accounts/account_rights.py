@@ -22,10 +22,7 @@ def may_change(editor: User | AnonymousUser, account: User) -> bool:
 
 
 def assignable_groups(editor: User | AnonymousUser) -> QuerySet[Group]:
-    """Return the groups that a person may assign.
-
-    Superusers may assign all groups, other people the product's groups within their own rights.
-    """
+    """Return all groups for superusers, else the product's groups within the person's rights."""
     groups = Group.objects.all()
     if not isinstance(editor, User):
         return groups.none()

@@ -63,10 +63,7 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg]  # no su
     filter_horizontal = ()
 
     def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:
-        """Return the form's sections.
-
-        Superuser status and single permissions are shown to superusers only.
-        """
+        """Return the sections; only superusers see superuser status and single permissions."""
         if obj is None:
             return self.add_fieldsets
         rights = _SUPERUSER_RIGHTS if _is_superuser(request) else _RIGHTS

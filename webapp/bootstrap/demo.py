@@ -121,10 +121,7 @@ def _promote_first_version(product: Product, say: Say) -> None:
 
 
 def _train(product: Product, say: Say) -> ModelVersion | None:
-    """Wait for the running training, or for a new one; None if it failed.
-
-    The training worker executes the run; a failed run's row holds the reason.
-    """
+    """Wait for the running training, or for a new one, in the worker; None if it failed."""
     unfinished = TrainingRun.objects.filter(model=product.registered_model).unfinished().order_by("created_at")
     run = unfinished.last() or retrain(product, trigger=TrainingRun.Trigger.COMMAND)
     reported = (-1, "")

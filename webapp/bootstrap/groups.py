@@ -1,7 +1,4 @@
-"""Groups reviewer, quality manager and admin, created after each migration.
-
-Permissions are only added, never removed.
-"""
+"""Groups of people, created after each migration; permissions are added, never removed."""
 
 from __future__ import annotations
 

@@ -19,10 +19,7 @@ def available_cores() -> int:
 
 
 class Environment:
-    """Values by name, and the errors found in them in ``problems``.
-
-    Also reads the file ``.env`` in ``base``.
-    """
+    """Values of the environment and of ``.env`` in ``base``; ``problems`` holds their errors."""
 
     def __init__(self, base: Path) -> None:
         self.raw = environ.Env()

@@ -32,10 +32,7 @@ def register_checks() -> None:
 
 
 def require_safe_settings() -> None:
-    """Raise ImproperlyConfigured with all errors of these checks.
-
-    For servers, which run no checks themselves.
-    """
+    """Raise ImproperlyConfigured with all errors; for servers, which run no checks."""
     errors = [error for check in _CHECKS for error in check(None)]
     if errors:
         raise ImproperlyConfigured("\n".join(f"{error.msg} {error.hint}" for error in errors))

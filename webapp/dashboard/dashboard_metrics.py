@@ -68,13 +68,10 @@ def queue_summary(product: Product) -> dict[str, Any]:
 
 
 def shared_part_ids(product: Product) -> list[dict[str, Any]]:
-    """Return part ids shared by too many images to name a part: ``part_id, share, named``.
-
-    ``named`` is True for placeholders.
-    """
+    """Return part ids of too many images: ``part_id, share, is_placeholder``."""
     identities = PartIdentities(product)
     return [
-        {"part_id": part_id, "share": share, "named": identities.is_placeholder(part_id)}
+        {"part_id": part_id, "share": share, "is_placeholder": identities.is_placeholder(part_id)}
         for part_id, share in product.shared_part_ids.items()
     ]
 

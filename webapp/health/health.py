@@ -42,10 +42,7 @@ def readyz(request: HttpRequest) -> JsonResponse:
 @require_safe
 @never_cache
 def metrics(request: HttpRequest) -> HttpResponse:
-    """Answer metrics in Prometheus's text format.
-
-    Senders must show METRICS_TOKEN; without that setting only this machine may read the metrics.
-    """
+    """Answer Prometheus metrics to holders of METRICS_TOKEN; without a token to this machine."""
     if settings.METRICS_TOKEN:
         token = request.headers.get("Authorization", "")
         allowed = constant_time_compare(token, f"Bearer {settings.METRICS_TOKEN}")

@@ -6,9 +6,7 @@ import os
 import shutil
 import tempfile
 import threading
-from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
 
 from django.conf import settings
@@ -34,73 +32,60 @@ def check_readiness() -> dict[str, str]:
 
     Components: ``database``, ``disk``, ``store`` if machines share one, and ``champion:<name>`` for each champion.
     """
-    statuses = {"database": _status(_check_database), "disk": _status(_check_disk)}
+    statuses = {"database": _database_status(), "disk": _disk_status()}
     if object_store.is_shared():
-        statuses["store"] = _status(_check_store)
+        statuses["store"] = _store_status()
     if statuses["database"] == OK:
         for version in ModelVersion.objects.filter(state=ModelVersion.State.CHAMPION).select_related("model"):
-            statuses[f"champion:{version.model.name}"] = _status(partial(_check_bundle, version))
+            statuses[f"champion:{version.model.name}"] = _bundle_status(version)
     return statuses
 
 
-class _NotReady(Exception):  # noqa: N818 (what it says)
-    """Error of a component; the message names component and reason."""
-
-
-def _status(check: Callable[[], None]) -> str:
-    try:
-        check()
-    except _NotReady as error:
-        return str(error)
-    return OK
-
-
-def _check_database() -> None:
+def _database_status() -> str:
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
     except (DatabaseError, InterfaceError) as error:
-        raise _NotReady(f"no answer: {str(error).splitlines()[0]}") from error
+        return f"no answer: {str(error).splitlines()[0]}"
+    return OK
 
 
-def _check_disk() -> None:
+def _disk_status() -> str:
     folders = [settings.VAR] if object_store.is_shared() else [settings.MEDIA_ROOT, settings.VAR]
     for folder in folders:
         try:
             with tempfile.TemporaryFile(dir=folder):
                 free = shutil.disk_usage(folder).free
         except OSError as error:
-            raise _NotReady(f"{folder} cannot be written: {error.strerror}") from error
+            return f"{folder} cannot be written: {error.strerror}"
         if free < settings.MIN_FREE_DISK_BYTES:
-            raise _NotReady(
-                f"{folder} has {free >> 20} MiB free, but {settings.MIN_FREE_DISK_BYTES >> 20} MiB are required"
-            )
+            return f"{folder} has {free >> 20} MiB free, but {settings.MIN_FREE_DISK_BYTES >> 20} MiB are required"
+    return OK
 
 
-def _check_store() -> None:
+def _store_status() -> str:
     try:
         object_store.image_bucket().check_reachable()
     except StoreUnreachable as error:
-        raise _NotReady(str(error)) from error
+        return str(error)
+    return OK
 
 
-def _check_bundle(version: ModelVersion) -> None:
-    if object_store.is_shared() and not version.path.is_dir():
-        _fetch(version)
+def _bundle_status(version: ModelVersion) -> str:
+    if object_store.is_shared() and not version.path.is_dir() and (status := _fetch(version)) != OK:
+        return status
     try:
         state = (version.sha256, _file_times(version.path))
         if _verified_bundles.get(version.path) != state:
             bundle.verify(version.path, version.sha256)
             _verified_bundles[version.path] = state
     except (bundle.BundleCorrupt, OSError) as error:
-        raise _NotReady(f"version {version.number}: {error}") from error
+        return f"version {version.number}: {error}"
+    return OK
 
 
-def _fetch(version: ModelVersion) -> None:
-    """Fetch the version in the background, and raise _NotReady until it is complete.
-
-    Probes have a few seconds; a fetch may take longer.
-    """
+def _fetch(version: ModelVersion) -> str:
+    """Fetch the version in the background, because a probe has few seconds; return its status."""
     with _lock:
         if version.pk not in _fetches:
             _fetches[version.pk] = _fetcher.submit(version_store.ensure_local, version)
@@ -108,11 +93,10 @@ def _fetch(version: ModelVersion) -> None:
     try:
         error = fetch.exception(timeout=FETCH_WAIT_SECONDS)
     except TimeoutError:
-        raise _NotReady(f"version {version.number} is being fetched from the store") from None
+        return f"version {version.number} is being fetched from the store"
     with _lock:
         _fetches.pop(version.pk, None)  # the next probe tries again
-    if error is not None:
-        raise _NotReady(f"version {version.number}: {error}") from error
+    return OK if error is None else f"version {version.number}: {error}"
 
 
 def _file_times(folder: Path) -> frozenset[tuple[str, int, int]]:

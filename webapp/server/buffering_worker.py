@@ -31,10 +31,7 @@ StartResponse = Callable[..., Callable[[bytes], object]]
 
 
 class BufferingWorker(Worker):
-    """Worker with ``threads`` threads for complete requests.
-
-    A connection that sends or receives slowly costs only a socket.
-    """
+    """Worker with ``threads`` threads for complete requests; slow connections cost a socket."""
 
     def run(self) -> None:
         """Serve until told to stop, then finish running requests within ``graceful_timeout``."""
@@ -92,10 +89,7 @@ class BufferingWorker(Worker):
         self._retiring = True
 
     def _drain(self, connections: dict[int, Any]) -> None:
-        """Let each connection end after its next answer, at the latest after DRAIN_SECONDS.
-
-        The answer announces the end of its connection.
-        """
+        """End each connection with its next answer, which says so, or after DRAIN_SECONDS."""
         end = time.monotonic() + DRAIN_SECONDS
         while self._retiring and self.alive and time.monotonic() < end and any(map(_is_channel, connections.values())):
             self.notify()

@@ -119,10 +119,7 @@ class Channel(HTTPChannel):
             raise
 
     def writable(self) -> bool:
-        """Return True if there is data to send or to close; disconnect a client that stalls.
-
-        A client stalls when it stops reading.
-        """
+        """Return True if there is data to send or to close; disconnect a client that reads nothing."""
         # Up to `send_bytes` bytes wait for more data, not for the client.
         stuck = self.total_outbufs_len > self.adj.send_bytes
         if stuck and time.time() - self.last_activity > self.adj.channel_timeout:

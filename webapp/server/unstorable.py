@@ -23,10 +23,7 @@ ACCEPTED_CHARSETS = {"utf-8", "ascii"}
 
 
 class Utf8Request(WSGIRequest):
-    """Request that is read as UTF-8 whatever charset it names.
-
-    Some charsets raise before any middleware can answer.
-    """
+    """Request read as UTF-8: some charsets would raise before any middleware can answer."""
 
     def _set_content_type_params(self, meta: dict[str, Any]) -> None:
         try:
@@ -36,10 +33,7 @@ class Utf8Request(WSGIRequest):
 
 
 class UnstorableMiddleware:
-    """Middleware that answers 400 for control characters and halves of surrogate pairs.
-
-    `inspection.requests.parsers` checks JSON.
-    """
+    """Middleware that answers 400 for control characters and surrogates; parsers check JSON."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response

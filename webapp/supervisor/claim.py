@@ -16,10 +16,7 @@ class StartRefused(RuntimeError):  # noqa: N818 (reads as what happened)
 
 @contextmanager
 def lock_var_folder(var: Path) -> Iterator[None]:
-    """Lock the VAR folder for this process; the kernel releases the lock at any end.
-
-    Raises StartRefused.
-    """
+    """Lock the VAR folder until this process ends in any way. Raises StartRefused."""
     var.mkdir(parents=True, exist_ok=True)
     with (var / "supervisor.lock").open("a+") as file:
         try:

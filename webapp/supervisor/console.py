@@ -1,7 +1,4 @@
-"""Output of the supervisor and its processes.
-
-Lines are prefixed and colored on the terminal, and plain in a rotating log file.
-"""
+"""Output of the supervisor and its processes: colored on the terminal, plain in a log file."""
 
 from __future__ import annotations
 

@@ -48,10 +48,7 @@ class Postgres(EmbeddedServer):
         return f"postgresql://postgres@/{DATABASE}?host={quote(str(self.sockets), safe='')}"
 
     def start(self) -> None:
-        """Create the data folder if missing, start, and wait until the project's database answers.
-
-        Raises CouldNotStart.
-        """
+        """Start, with a new data folder if needed, and wait for answers. Raises CouldNotStart."""
         self._clear_leftovers()
         self._make_folder()
         make_private_folder(self.sockets)

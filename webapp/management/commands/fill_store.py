@@ -1,7 +1,4 @@
-"""Command that copies this machine's images, versions and backbones into the bucket.
-
-For an installation that moves to a shared bucket.
-"""
+"""Command that copies this machine's images, versions and backbones into the shared bucket."""
 
 from __future__ import annotations
 
