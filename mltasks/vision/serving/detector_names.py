@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+
+def gettext_noop(text: str) -> str:
+    """Mark a text for the message catalog, as Django's function does; pages translate it."""
+    return text
+
+
 # By the keys that versions store.
 DETECTOR_NAMES = {
-    "memory": "patch memory",
-    "second_memory": "auxiliary patch memory",
-    "detail": "compact features",
-    "places": "multi-scale memory",
-    "features": "feature autoencoder",
-    "pixels": "pixel autoencoder",
-    "whole": "global statistics",
-    "second_whole": "auxiliary global statistics",
-    "together": "detector ensemble",
+    "memory": gettext_noop("patch memory"),
+    "second_memory": gettext_noop("auxiliary patch memory"),
+    "detail": gettext_noop("compact features"),
+    "places": gettext_noop("multi-scale memory"),
+    "features": gettext_noop("feature autoencoder"),
+    "pixels": gettext_noop("pixel autoencoder"),
+    "whole": gettext_noop("global statistics"),
+    "second_whole": gettext_noop("auxiliary global statistics"),
+    "together": gettext_noop("detector ensemble"),
 }
