@@ -12,9 +12,10 @@ from django.db.models import QuerySet
 from inspection.models import Challenge, Inspection, Reason, Rescore
 from inspection.products.part_identity import PartIdentities
 from inspection.promotion import shadow_scoring
-from inspection.replay import replay_figures, replay_metrics
+from inspection.replay import replay_metrics
 from inspection.replay.sample_size import MIN_PARTS, too_few_text
 from inspection.replay.scored_parts import ExposureCheck, ScoredPart, VersionVerdict
+from inspection.replay.verdict_matrix import MatrixRow, count_verdicts, matrix_rows
 from mltasks.vision.stats.intervals import Estimate, proportion
 
 MAX_PARTS = 5000  # the newest parts that the report counts
@@ -34,7 +35,7 @@ class ChallengerReport:
     scored: int
     waiting: int
     agreement: Estimate
-    matrix: list[replay_figures.MatrixRow]
+    matrix: list[MatrixRow]
     labeled: int
     new_escapes: int
     caught_escapes: int
@@ -63,7 +64,7 @@ def load_report(challenge: Challenge) -> ChallengerReport:
         scored=len(rows),
         waiting=waiting,
         agreement=proportion([given == own for given, own in pairs], [str(row.inspection_id) for row in rows]),
-        matrix=replay_figures.matrix_rows(replay_metrics.verdict_matrix(pairs)),
+        matrix=matrix_rows(count_verdicts(pairs)),
         labeled=len({part.part_name for part in labeled}),
         new_escapes=changes["new_escapes"],
         caught_escapes=changes["caught_escapes"],

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
 
-from inspection.models import Product, Replay
-from inspection.replay import replay, replay_figures
+from inspection.models import Product
+from inspection.replay import replay
+from inspection.replay.replay_report import ReplayReport
 from inspection.replay.sample_size import MIN_PARTS, too_few_text
 from mltasks.models import ModelVersion
 from mltasks.registry.gate import GateLine
@@ -22,17 +23,17 @@ from mltasks.reports.version_report import VersionReport
 
 @dataclass(frozen=True, slots=True)
 class ReplayComparison:
-    """Candidate, champion, and the newest finished replay that compares the two."""
+    """Candidate, champion, and the report of the newest finished replay that compares the two."""
 
     product: Product
     version: ModelVersion
     champion: ModelVersion
-    replay: Replay | None
+    report: ReplayReport | None
 
     @property
     def evidence_parts(self) -> int:
         """Return the number of labeled parts in the replay that count; 0 without a replay."""
-        return replay_figures.evidence_part_count(self.replay.figures) if self.replay else 0
+        return self.report.evidence_parts if self.report else 0
 
     @property
     def command(self) -> str:
@@ -51,7 +52,8 @@ def replay_gate_lines(product: Product, version: ModelVersion, champion: ModelVe
     if champion is None:
         text = _("There is no champion to compare it with.")
         return [GateLine(name, title, False, None, text) for name, (title, _required, _check) in lines.items()]
-    comparison = ReplayComparison(product, version, champion, replay.latest_replay(version, champion))
+    latest = replay.latest_replay(version, champion)
+    comparison = ReplayComparison(product, version, champion, ReplayReport(latest) if latest else None)
     return [GateLine(name, title, required, *check(comparison)) for name, (title, required, check) in lines.items()]
 
 
@@ -60,11 +62,11 @@ LineResult = tuple[bool | None, str]
 
 def _replay_result(comparison: ReplayComparison) -> LineResult:
     number = comparison.champion.number
-    if comparison.replay is None:
+    if comparison.report is None:
         text = _("It was not replayed together with version {number}.").format(number=number)
         return False, f"{text} {_next_step(comparison)}"
     text = _("{count} parts of the line were scored by it and by version {number}.")
-    return True, text.format(count=comparison.replay.figures["parts"], number=number)
+    return True, text.format(count=comparison.report.figures["parts"], number=number)
 
 
 def _next_step(comparison: ReplayComparison) -> str:
@@ -82,12 +84,12 @@ def _next_step(comparison: ReplayComparison) -> str:
 
 def _recall_result(comparison: ReplayComparison) -> LineResult:
     parts, number = comparison.evidence_parts, comparison.champion.number
-    if comparison.replay is None or parts < MIN_PARTS:
+    if comparison.report is None or parts < MIN_PARTS:
         worse = _worse_by_report(comparison, "recall", more_is_better=True)
         return (False, worse) if worse else (None, _too_few_text(comparison))
-    if comparison.replay.figures.get("defective") == 0:
+    if comparison.report.figures.get("defective") == 0:
         return None, _("None of the {parts} labeled parts is defective. Label defective parts.").format(parts=parts)
-    changes = comparison.replay.figures["gained"]
+    changes = comparison.report.figures["gained"]
     new, caught = changes["new_escapes"], changes["caught_escapes"]
     text = _(
         "Of {parts} labeled parts it passes {new} defective ones that version {number} did not pass, and does not pass "
@@ -99,7 +101,7 @@ def _recall_result(comparison: ReplayComparison) -> LineResult:
 
 
 def _cost_result(comparison: ReplayComparison) -> LineResult:
-    cost = replay_figures.replay_cost(comparison.replay.figures) if comparison.replay else None
+    cost = comparison.report.cost if comparison.report else None
     if cost is None or not cost.champion or not cost.difference:
         worse = _worse_by_report(comparison, "cost_per_1000", more_is_better=False)
         return (False, worse) if worse else (None, _too_few_text(comparison))
@@ -118,9 +120,9 @@ def _cost_result(comparison: ReplayComparison) -> LineResult:
 
 
 def _escapes_result(comparison: ReplayComparison) -> LineResult:
-    if comparison.replay is None:
+    if comparison.report is None:
         return None, _("Unknown before a replay.")
-    new, limit = comparison.replay.figures["gained"]["new_escapes"], comparison.product.gate_escapes
+    new, limit = comparison.report.figures["gained"]["new_escapes"], comparison.product.gate_escapes
     text = _("Of {count} labeled parts it passes {new} defective ones that version {number} did not pass.")
     if limit is not None:
         text = _(
@@ -135,7 +137,7 @@ def _escapes_result(comparison: ReplayComparison) -> LineResult:
 
 
 def _too_few_text(comparison: ReplayComparison) -> str:
-    if comparison.replay is None:
+    if comparison.report is None:
         return _("Unknown before a replay.")
     text = _("Label parts that arrived after both versions were trained, then replay it again: {command}.")
     return f"{too_few_text(comparison.evidence_parts)} {text.format(command=comparison.command)}"

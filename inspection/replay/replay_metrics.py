@@ -7,15 +7,14 @@ line, not for the labels. The unweighted figures are reported too.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from operator import itemgetter
 from typing import Any
 
 from inspection.models import Inspection, Replay, Verdict
 from inspection.replay import scored_parts
-from inspection.replay.replay_figures import VERDICT_ORDER
 from inspection.replay.scored_parts import ScoredPart, VersionVerdict
+from inspection.replay.verdict_matrix import count_verdicts
 from mltasks.vision.stats.intervals import Estimate, proportion
 from mltasks.vision.stats.paired_tests import mcnemar
 from mltasks.vision.stats.weighted_estimates import mean_difference, weighted_proportion
@@ -23,6 +22,15 @@ from mltasks.vision.types import Costs
 
 Figures = dict[str, Any]
 MAX_CHANGED_VERDICTS = 240  # parts that the contact sheet can show
+# Rank of a changed verdict by the candidate's verdict and the human verdict, the worst first; reviews have rank 5.
+_SEVERITY: dict[tuple[str, str | None], int] = {
+    (Verdict.PASS, Verdict.FAIL): 0,
+    (Verdict.PASS, None): 1,
+    (Verdict.FAIL, Verdict.PASS): 2,
+    (Verdict.FAIL, None): 3,
+    (Verdict.PASS, Verdict.PASS): 4,
+    (Verdict.FAIL, Verdict.FAIL): 6,
+}
 
 
 def compute(replay: Replay, *, unread: int = 0) -> Figures:
@@ -42,10 +50,13 @@ def compute(replay: Replay, *, unread: int = 0) -> Figures:
         "defective": len({part.part_name for part in evidence if part.defective}),
         "weighed": sum(part.weight is not None for part in evidence),
         "costs": {"fn": costs.fn, "fp": costs.fp, "review": costs.review},
-        "matrix": verdict_matrix((part.champion.verdict, part.candidate.verdict) for part in scored if part.champion),
+        "matrix": count_verdicts((part.champion.verdict, part.candidate.verdict) for part in scored if part.champion),
         "flips": [str(part.inspection_id) for part in _changed_worst_first(scored)[:MAX_CHANGED_VERDICTS]],
         "gained": error_changes(evidence),
-        "cost": _line_costs(evidence, costs),
+        "cost": {
+            "corrected": _to_json(cost([part for part in evidence if part.weight is not None], costs, weigh=True)),
+            "counted": _to_json(cost(evidence, costs, weigh=False)),
+        },
         "paired": _paired_test(evidence),
         "review_load": _review_load(replay, scored),
         "holdout": {
@@ -55,35 +66,18 @@ def compute(replay: Replay, *, unread: int = 0) -> Figures:
     }
 
 
-def verdict_matrix(pairs: Iterable[tuple[str, str]]) -> dict[str, dict[str, int]]:
-    """Return counts of parts by the champion's verdict (outer) and the candidate's (inner)."""
-    count = Counter(pairs)
-    names = [str(verdict) for verdict in VERDICT_ORDER]
-    return {champion: {candidate: count[champion, candidate] for candidate in names} for champion in names}
-
-
 def _changed_worst_first(scored: Sequence[ScoredPart]) -> list[ScoredPart]:
-    """Return the parts with changed verdicts, worst first.
-
-    The order is: escapes, passes of unlabeled parts, false alarms, failures of unlabeled parts, correct passes,
-    reviews, correct failures. Within a rank, the largest change of probability comes first.
-    """
-
+    """Return the parts with changed verdicts, worst first, then by the change of probability."""
     changed = [
-        (_severity_rank(part), -abs(part.candidate.probability - part.champion.probability), part)
+        (
+            _SEVERITY.get((part.candidate.verdict, part.human_verdict), 5),
+            -abs(part.candidate.probability - part.champion.probability),
+            part,
+        )
         for part in scored
         if part.champion and part.champion.verdict != part.candidate.verdict
     ]
     return [part for _, _, part in sorted(changed, key=itemgetter(0, 1))]
-
-
-def _severity_rank(scored_part: ScoredPart) -> int:
-    to = scored_part.candidate.verdict
-    if to == Verdict.PASS:
-        return 0 if scored_part.defective else 1 if scored_part.human_verdict is None else 4
-    if to == Verdict.FAIL:
-        return 2 if scored_part.human_verdict == Verdict.PASS else 3 if scored_part.human_verdict is None else 6
-    return 5
 
 
 def error_changes(evidence: Sequence[ScoredPart]) -> dict[str, int]:
@@ -99,13 +93,6 @@ def error_changes(evidence: Sequence[ScoredPart]) -> dict[str, int]:
     return {name: len(parts) for name, parts in changes.items()}
 
 
-def _line_costs(evidence: Sequence[ScoredPart], costs: Costs) -> dict[str, Any]:
-    """Return costs of 1000 parts and candidate minus champion, of the line and as counted."""
-    weighed = [part for part in evidence if part.weight is not None]
-    estimates = {"corrected": cost(weighed, costs, weigh=True), "counted": cost(evidence, costs, weigh=False)}
-    return {method: {name: estimate.to_json() for name, estimate in row.items()} for method, row in estimates.items()}
-
-
 def cost(labeled: Sequence[ScoredPart], costs: Costs, *, weigh: bool) -> dict[str, Estimate]:
     """Return costs of 1000 parts: candidate, and if scored, champion and the difference."""
     weights = [part.weight * part.holdout_weight if weigh and part.weight else 1.0 for part in labeled]
@@ -117,6 +104,10 @@ def cost(labeled: Sequence[ScoredPart], costs: Costs, *, weigh: bool) -> dict[st
         estimates["champion"] = mean_difference(champion, zeros, weights, names)
         estimates["difference"] = mean_difference(candidate, champion, weights, names)
     return estimates
+
+
+def _to_json(estimates: Mapping[str, Estimate]) -> Figures:
+    return {name: estimate.to_json() for name, estimate in estimates.items()}
 
 
 def _paired_test(evidence: Sequence[ScoredPart]) -> dict[str, Any] | None:
@@ -209,4 +200,4 @@ def _corrected_and_counted(
         max_weight,
     )
     counted = proportion(hits, [part.part_name for part, _ in rows])
-    return {"corrected": corrected.to_json(), "counted": counted.to_json()}
+    return _to_json({"corrected": corrected, "counted": counted})

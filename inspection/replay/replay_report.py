@@ -11,9 +11,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from inspection.models import Inspection, Replay
-from inspection.replay import replay_figures
-from inspection.replay.sample_size import MIN_PARTS, too_few_text
+from inspection.replay.sample_size import MIN_PARTS, has_enough_parts, too_few_text
 from inspection.replay.scored_parts import VersionVerdict, load_version_verdicts
+from inspection.replay.verdict_matrix import MatrixRow, matrix_rows
 from mltasks.reports.report_figures import HOLDOUT_FIGURES
 
 MAX_SHOWN = 60
@@ -37,17 +37,29 @@ class HoldoutRow:
     champion: dict[str, Any] | None
 
 
+@dataclass(frozen=True, slots=True)
+class ReplayCost:
+    """Estimated cost of 1000 parts by the candidate, by the champion, and their difference.
+
+    Without a champion the latter two are missing. ``corrected`` is True if parts are weighted by 1 / inclusion
+    probability: then it is the line's cost.
+    """
+
+    candidate: dict[str, Any]
+    champion: dict[str, Any] | None
+    difference: dict[str, Any] | None
+    corrected: bool
+
+
 class ReplayReport:
-    """Values of a replay's page."""
+    """Values of a replay for its page and for the gate.
+
+    ``figures`` are empty until the replay has finished.
+    """
 
     def __init__(self, replay: Replay) -> None:
         self.replay = replay
-
-    @property
-    def figures(self) -> dict[str, Any]:
-        """Return the replay's figures; empty until it has finished."""
-        figures: dict[str, Any] = self.replay.figures
-        return figures
+        self.figures: dict[str, Any] = replay.figures
 
     @cached_property
     def changed_count(self) -> int:
@@ -55,9 +67,9 @@ class ReplayReport:
         return sum(count for _champion, row in self.matrix for _candidate, count, same in row if not same)
 
     @property
-    def matrix(self) -> list[replay_figures.MatrixRow]:
+    def matrix(self) -> list[MatrixRow]:
         """Return the candidate's verdicts by the champion's, with counts and if they are equal."""
-        return replay_figures.matrix_rows(self.figures.get("matrix", {}))
+        return matrix_rows(self.figures.get("matrix", {}))
 
     @property
     def summary(self) -> str:
@@ -91,8 +103,11 @@ class ReplayReport:
 
     @property
     def evidence_parts(self) -> int:
-        """Return the number of labeled parts that neither version trained on."""
-        return replay_figures.evidence_part_count(self.figures)
+        """Return the number of labeled parts, not images, that neither version was trained on.
+
+        Figures of earlier releases have the number of labeled images only.
+        """
+        return int(self.figures.get("judged", self.figures.get("evidence", 0)))
 
     @property
     def too_few_text(self) -> str:
@@ -111,9 +126,17 @@ class ReplayReport:
         return too_few_text(parts) if parts < MIN_PARTS else ""
 
     @cached_property
-    def cost(self) -> replay_figures.ReplayCost | None:
-        """Return the cost of 1000 parts, of the line or as counted; None for too few parts."""
-        return replay_figures.replay_cost(self.figures)
+    def cost(self) -> ReplayCost | None:
+        """Return the cost of 1000 parts, of the line or as counted; None for too few parts.
+
+        The cost as counted is used if too few labeled parts were sampled by chance.
+        """
+        for name in ("corrected", "counted"):
+            estimates = self.figures.get("cost", {}).get(name, {})
+            if has_enough_parts(estimates.get("candidate")):
+                pair = estimates.get("champion"), estimates.get("difference")
+                return ReplayCost(estimates["candidate"], *pair, corrected=name == "corrected")
+        return None
 
     @property
     def holdout(self) -> list[HoldoutRow]:

@@ -16,7 +16,7 @@ from labeling.history.report_image_links import link_report_images
 from mltasks.models import ModelVersion, RegisteredModel
 from mltasks.reports import version_comparison
 from mltasks.reports.figure_comparison import compare_figures
-from mltasks.reports.version_disagreement import always_one_part, find_disagreement
+from mltasks.reports.version_disagreement import find_disagreement
 from mltasks.reports.version_report import VersionReport
 from mltasks.web.access import current_user, may_view_models, parse_row_id
 from mltasks.web.selection import remember_choice
@@ -47,7 +47,7 @@ def _comparison_context(
     versions = choice.versions
     readings = [VersionReport(version) for version in versions]
     product = Product.objects.filter(registered_model=versions[0].model_id).first()
-    disagreement = find_disagreement(versions, PartIdentities(product).names_part if product else always_one_part)
+    disagreement = find_disagreement(versions, PartIdentities(product).names_part if product else bool)
     size = MAX_PREDICTIONS // len(versions)
     images = disagreement.differing_images[start : start + size]
     since = [str(reading.version.number) for reading in readings if reading.trained_on_evaluation_parts]

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from mltasks.models import ModelVersion
 from mltasks.registry import scorers
-from mltasks.registry.former_champions import former_champions
+from mltasks.registry.registry import former_champions
 from mltasks.vision.serving.bundle import BundleCorrupt
 from mltasks.vision.serving.scorer import Scorer
 

@@ -59,15 +59,13 @@ class ComparedImage:
 class VersionPair:
     """Two versions compared on the parts that both predicted.
 
-    ``first_only_defects`` and ``second_only_defects`` count defective parts that only that version got right.
-    ``p_value`` is corrected for the number of pairs (Holm).
+    ``defects`` is the test of the defective parts alone. ``p_value`` is corrected for the number of pairs (Holm).
     """
 
     first: ModelVersion
     second: ModelVersion
     parts: PairedTest
-    first_only_defects: int
-    second_only_defects: int
+    defects: PairedTest
     p_value: float
 
     @property
@@ -111,17 +109,11 @@ class Disagreement:
         return self.shared_count - len(self.differing_images)
 
 
-def always_one_part(group: str) -> bool:
-    """Return True: the group's images show one part."""
-    return True
-
-
-def find_disagreement(
-    versions: Sequence[ModelVersion], is_part: Callable[[str], bool] = always_one_part
-) -> Disagreement:
+def find_disagreement(versions: Sequence[ModelVersion], is_part: Callable[[str], bool] = bool) -> Disagreement:
     """Compare the versions' predictions for the same images, as read from their directories.
 
-    ``is_part`` returns True if a group shows one part; in old snapshots a part id may name no part.
+    ``is_part`` returns True if a group shows one part; in old snapshots a part id may name no part. By default every
+    named group is one part.
     """
     held_out = {version: load_held_out(version) for version in versions}
     readable = {version: predictions for version, predictions in held_out.items() if predictions is not None}
@@ -175,7 +167,7 @@ def _compare_pairs(
     tests = [row for row in tests if row[1].n]
     p_values = holm([parts.p_value for _, parts, _ in tests])
     return [
-        VersionPair(*pair, parts, defects.first_only, defects.second_only, p_value)
+        VersionPair(*pair, parts, defects, p_value)
         for (pair, parts, defects), p_value in zip(tests, p_values, strict=True)
     ]
 

@@ -97,7 +97,7 @@ def test_they_disagree_where_one_fails_what_another_passes_defects_first(
     assert found.differing_images[0].predictions[1].probability == 0.02
     (pair,) = found.pairs
     assert (pair.parts.first_only, pair.parts.second_only, pair.parts.n) == (1, 2, 15)
-    assert (pair.first_only_defects, pair.second_only_defects, pair.better) == (1, 1, None)
+    assert (pair.defects.first_only, pair.defects.second_only, pair.better) == (1, 1, None)
     assert [(row.version, row.recall.n) for row in found.common_rates] == [(first, 7), (second, 7)]
 
 
@@ -134,7 +134,7 @@ def test_images_of_one_part_count_once_and_labels_changed_in_between_are_told(
     TrainingRun.objects.filter(pk=better.run_id).update(snapshot=other)
     better = ModelVersion.objects.get(pk=better.pk)
     (pair,) = find_disagreement([worse, better]).pairs
-    assert (pair.parts.n, pair.parts.second_only, pair.second_only_defects, pair.better) == (9, 1, 1, None)
+    assert (pair.parts.n, pair.parts.second_only, pair.defects.second_only, pair.better) == (9, 1, 1, None)
     # A group by a part id that names no part joins nothing.
     (pair,) = find_disagreement([worse, better], lambda group: group != "one part").pairs
     assert (pair.parts.n, pair.parts.second_only) == (16, 8)
