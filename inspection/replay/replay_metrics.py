@@ -21,6 +21,7 @@ from mltasks.vision.stats.weighted_estimates import mean_difference, weighted_pr
 from mltasks.vision.types import Costs
 
 Figures = dict[str, Any]
+VerdictOf = Callable[[ScoredPart], VersionVerdict | None]
 MAX_CHANGED_VERDICTS = 240  # parts that the contact sheet can show
 # Rank of a changed verdict by the candidate's verdict and the human verdict, the worst first; reviews have rank 5.
 _SEVERITY: dict[tuple[str, str | None], int] = {
@@ -144,9 +145,7 @@ def _review_load(replay: Replay, scored: Sequence[ScoredPart]) -> dict[str, Any]
     }
 
 
-def _review_count(
-    scored: Sequence[ScoredPart], totals: dict[bool, int], verdict_of: Callable[[ScoredPart], VersionVerdict | None]
-) -> float:
+def _review_count(scored: Sequence[ScoredPart], totals: dict[bool, int], verdict_of: VerdictOf) -> float:
     """Estimate how many of all parts would be reviewed.
 
     Labeled and unlabeled parts are extrapolated separately from their scored share: a replay takes labeled parts first,
@@ -161,9 +160,7 @@ def _review_count(
     return reviews
 
 
-def _holdout_metrics(
-    scored: Sequence[ScoredPart], verdict_of: Callable[[ScoredPart], VersionVerdict | None]
-) -> dict[str, Any] | None:
+def _holdout_metrics(scored: Sequence[ScoredPart], verdict_of: VerdictOf) -> Figures | None:
     """Return a version's metrics on the locked holdout; None without holdout parts."""
     rows = [
         (part, version_verdict.verdict)
@@ -199,5 +196,4 @@ def _corrected_and_counted(
         [name for _, name, _ in weighed],
         max_weight,
     )
-    counted = proportion(hits, [part.part_name for part, _ in rows])
-    return _to_json({"corrected": corrected, "counted": counted})
+    return _to_json({"corrected": corrected, "counted": proportion(hits, [part.part_name for part, _ in rows])})

@@ -30,11 +30,10 @@ may_challenge = require_permission(PROMOTE_PERMISSION)
 
 
 def _challenger_context(version: ModelVersion) -> dict[str, Any]:
-    of_version = Challenge.objects.filter(version=version).select_related("product", "by", "ended_by")
-    newest = of_version.first()
-    other = Challenge.objects.running().filter(version__model=version.model).exclude(version=version).first()
-    read = challenger_report.load_report(newest) if newest else None
-    return {"version": version, "challenge": newest, "read": read, "other": other, "form": ChallengeForm()}
+    newest = Challenge.objects.filter(version=version).select_related("product", "by", "ended_by").first()
+    current = Challenge.objects.running().filter(version__model=version.model).exclude(version=version).first()
+    report = challenger_report.load_report(newest) if newest else None
+    return {"version": version, "challenge": newest, "report": report, "current": current, "form": ChallengeForm()}
 
 
 challenger, challenger_live = live_pages(

@@ -30,11 +30,15 @@ class ReplayForm(forms.Form):
 
 
 def _replay_context(version: ModelVersion) -> dict[str, Any]:
-    of_version = Replay.objects.filter(candidate=version).defer("parts")
-    related = of_version.select_related("candidate", "champion", "product", "requested_by").order_by("-created_at")
-    newest = related.first()
-    read, place = (ReplayReport(newest), replay_queue.queue_position_text(newest)) if newest else (None, "")
-    return {"version": version, "replay": newest, "read": read, "place": place, "form": ReplayForm()}
+    rows = Replay.objects.filter(candidate=version).defer("parts")
+    newest = rows.select_related("candidate", "champion", "product", "requested_by").order_by("-created_at").first()
+    return {
+        "version": version,
+        "replay": newest,
+        "report": ReplayReport(newest) if newest else None,
+        "queue_position": replay_queue.queue_position_text(newest) if newest else "",
+        "form": ReplayForm(),
+    }
 
 
 replay_page, replay_live = live_pages(
