@@ -1,12 +1,14 @@
-"""Authentication of camera stations by ``Authorization: Api-Key <key>``."""
+"""Authentication of stations by ``Authorization: Api-Key <key>``, and intake permissions."""
 
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from django.contrib.auth.models import AnonymousUser
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework_api_key.permissions import KeyParser
 
@@ -29,10 +31,10 @@ class StationKeyAuthentication(BaseAuthentication):
         key = self.parser.get(request._request)
         if key is None:
             return None
-        found = self._usable_key(key)
-        if found is None or found.has_expired:
+        station_key = self._usable_key(key)
+        if station_key is None or station_key.has_expired:
             raise AuthenticationFailed("The station key is wrong, expired or revoked.")
-        return AnonymousUser(), found
+        return AnonymousUser(), station_key
 
     def authenticate_header(self, request: Request) -> str:
         """Return the scheme that a 401 names in ``WWW-Authenticate``."""
@@ -50,3 +52,23 @@ class StationKeyAuthentication(BaseAuthentication):
 def request_station(request: Request) -> Station | None:
     """Return the station that sent the request; None for a person."""
     return request.auth.station if isinstance(request.auth, StationKey) else None
+
+
+class IsStation(BasePermission):
+    """Permission to send parts: stations only; people use the dashboard."""
+
+    message = "Send parts with a station key. People upload images on the dashboard."
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        """Return True if a station sent the request."""
+        return request_station(request) is not None
+
+
+class CanViewInspections(BasePermission):
+    """Permission to view inspections: stations for their own product, and people who may view."""
+
+    message = "You may not view inspections."
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        """Return True if the sender may view inspections."""
+        return request_station(request) is not None or request.user.has_perm("inspection.view_inspection")

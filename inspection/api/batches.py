@@ -13,7 +13,8 @@ from inspection.api.inspections import IntakeView, idempotency_replayed_header
 from inspection.api.openapi import IDEMPOTENCY_REPLAYED, idempotency_key_parameter
 from inspection.api.serializers import BatchAnswerSerializer, InspectionSerializer
 from inspection.api.throttles import StationThrottle
-from inspection.intake import batch_intake, intake
+from inspection.intake import batch_intake
+from inspection.models import Inspection
 from inspection.requests.batch_uploads import MAX_KEY_LENGTH, read_batch
 from inspection.requests.form_serializers import BatchFormSerializer
 from inspection.scoring import request_timing
@@ -44,23 +45,22 @@ class InspectionBatch(IntakeView):
                 submissions = read_batch(request, self.station)
             for throttle in self._throttles:
                 throttle.count_images(len(submissions) - 1)
-            results = list(batch_intake.receive_each(submissions, intake.receive))
-        headers = idempotency_replayed_header([result.inspection for result in results])
-        return Response({"results": [self._result_json(result) for result in results]}, headers=headers)
+            outcomes = list(batch_intake.receive_each(submissions))
+        results = [_result_json(sent.filename, outcome) for sent, outcome in zip(submissions, outcomes, strict=True)]
+        return Response({"results": results}, headers=idempotency_replayed_header(outcomes))
 
     def get_throttles(self) -> list[Any]:
         """Return the throttles and keep them: each image of a batch counts as one request."""
         self._throttles = [StationThrottle()]
         return list(self._throttles)
 
-    def _result_json(self, result: batch_intake.BatchResult) -> dict[str, Any]:
-        if result.inspection is not None:
-            part = result.inspection
-            shown = InspectionSerializer(part).data
-            return {"file": result.filename, "status": 201, "replayed": part.already_received, "inspection": shown}
-        assert result.trouble is not None  # noqa: S101 (a result has an inspection or a refusal)
-        answer = exception_handler(result.trouble, {})
-        if answer is None:
-            raise result.trouble
-        said = {"file": result.filename, "status": answer.status_code, "error": answer.data}
-        return said | ({"retry_after": int(answer["Retry-After"])} if "Retry-After" in answer else {})
+
+def _result_json(filename: str, outcome: Inspection | Exception) -> dict[str, Any]:
+    if isinstance(outcome, Inspection):
+        shown = InspectionSerializer(outcome).data
+        return {"file": filename, "status": 201, "replayed": outcome.already_received, "inspection": shown}
+    answer = exception_handler(outcome, {})
+    if answer is None:
+        raise outcome
+    result = {"file": filename, "status": answer.status_code, "error": answer.data}
+    return result | ({"retry_after": int(answer["Retry-After"])} if "Retry-After" in answer else {})

@@ -40,7 +40,7 @@ def exception_handler(exc: Exception, context: Mapping[str, Any]) -> Response | 
         text = "The image store cannot be reached. Send the request again in a few seconds."
         exc = StoreUnavailable(text, retry_after=RETRY_AFTER_SECONDS)
     if isinstance(exc, ImageError):
-        return _answer(exc.code, exc.detail, IMAGE_STATUS[exc.code])
+        return Response({"code": exc.code, "detail": exc.detail}, status=IMAGE_STATUS[exc.code])
     exc = _unreadable_body_error(exc) or exc
     if isinstance(exc, Refusal):
         return _error_response(exc)
@@ -77,11 +77,7 @@ def _error_response(refusal: Refusal) -> Response:
     if refusal.field:
         return _framework_error_response(exceptions.ValidationError({refusal.field: [refusal.detail]}))
     headers = {} if refusal.retry_after is None else {"Retry-After": str(refusal.retry_after)}
-    return _answer(refusal.code, refusal.detail, refusal.status, headers)
-
-
-def _answer(code: str, detail: str, status: int, headers: dict[str, str] | None = None) -> Response:
-    return Response({"code": code, "detail": detail}, status=status, headers=headers)
+    return Response({"code": refusal.code, "detail": refusal.detail}, status=refusal.status, headers=headers)
 
 
 def _framework_error_response(exc: exceptions.APIException) -> Response:
@@ -94,23 +90,17 @@ def _framework_error_response(exc: exceptions.APIException) -> Response:
 
 
 def _error_body(exc: exceptions.APIException) -> dict[str, Any]:
-    if isinstance(exc, exceptions.ValidationError):
-        return _validation_body(exc.detail)
-    code = str(getattr(exc.detail, "code", exc.default_code))
-    return {"code": CODES_BY_DRF_CODE.get(code, code), "detail": str(exc.detail)}
-
-
-def _validation_body(detail: Any) -> dict[str, Any]:
-    body: dict[str, Any] = {"code": "invalid_request", "detail": " ".join(_sentences(detail))}
-    if isinstance(detail, Mapping):
-        body["fields"] = detail
-    return body
+    if not isinstance(exc, exceptions.ValidationError):
+        code = str(getattr(exc.detail, "code", exc.default_code))
+        return {"code": CODES_BY_DRF_CODE.get(code, code), "detail": str(exc.detail)}
+    fields = {"fields": exc.detail} if isinstance(exc.detail, Mapping) else {}
+    return {"code": "invalid_request", "detail": " ".join(_sentences(exc.detail)), **fields}
 
 
 def _sentences(detail: Any, name: str = "") -> list[str]:
     if isinstance(detail, Mapping):
         before = f"{name}." if name else ""
-        return [words for key, value in detail.items() for words in _sentences(value, f"{before}{key}")]
+        return [text for key, value in detail.items() for text in _sentences(value, f"{before}{key}")]
     if isinstance(detail, list):
-        return [words for value in detail for words in _sentences(value, name)]
+        return [text for value in detail for text in _sentences(value, name)]
     return [f"{name}: {detail}" if name and name != "non_field_errors" else str(detail)]

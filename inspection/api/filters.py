@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
@@ -29,9 +29,9 @@ CURSOR_PARAMETER = "cursor"
 
 def visible_inspections(request: Request) -> InspectionQuerySet:
     """Return the inspections of a station's own product, or all inspections for a person."""
-    found = Inspection.objects.select_related("product", "station", "model_version")
+    inspections = Inspection.objects.select_related("product", "station", "model_version")
     station = request_station(request)
-    return found if station is None else found.filter(product=station.product)
+    return inspections if station is None else inspections.filter(product=station.product)
 
 
 def filter_inspections(
@@ -42,23 +42,19 @@ def filter_inspections(
     A filter by model output excludes ``blind`` parts: a match would reveal the model's verdict.
     """
     _check_filter_names(query)
-    asked = HistoryFilterSerializer(data={name: query[name] for name in query if name != CURSOR_PARAMETER})
-    asked.is_valid(raise_exception=True)
-    values = asked.validated_data
-    inspections = _filter_by_origin(inspections, values)
-    inspections = inspections.filter(**{LOOKUPS[name]: value for name, value in values.items() if name in LOOKUPS})
-    if blind and MODEL_FILTERS & set(values):
-        inspections = inspections.exclude(pk__in=blind)
-    return inspections.filter(reasons__contains=[values["reason"]]) if "reason" in values else inspections
-
-
-def _filter_by_origin(inspections: InspectionQuerySet, values: Mapping[str, Any]) -> InspectionQuerySet:
-    """Filter by product and station keys, from which the planner knows the number of parts."""
+    form = HistoryFilterSerializer(data={name: query[name] for name in query if name != CURSOR_PARAMETER})
+    form.is_valid(raise_exception=True)
+    values = form.validated_data
+    lookups = {LOOKUPS[name]: value for name, value in values.items() if name in LOOKUPS}
+    # With the keys of product and station, the planner knows the number of parts.
     if "product" in values:
-        inspections = inspections.filter(product__in=list(Product.objects.filter(slug=values["product"])))
+        lookups["product__in"] = list(Product.objects.filter(slug=values["product"]))
     if "station" in values:
-        inspections = inspections.filter(station__in=list(Station.objects.filter(name=values["station"])))
-    return inspections
+        lookups["station__in"] = list(Station.objects.filter(name=values["station"]))
+    if "reason" in values:
+        lookups["reasons__contains"] = [values["reason"]]
+    inspections = inspections.filter(**lookups)
+    return inspections.exclude(pk__in=blind) if blind and MODEL_FILTERS & set(values) else inspections
 
 
 def _check_filter_names(query: QueryDict) -> None:

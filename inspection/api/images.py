@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
-from typing import BinaryIO
+from collections.abc import Callable, Mapping
+from typing import BinaryIO, TypeVar
 
 from django.http import FileResponse
 from django.http.response import HttpResponseBase
 from django.utils.cache import get_conditional_response
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework.exceptions import ValidationError
+from rest_framework.exceptions import PermissionDenied, ValidationError
 from rest_framework.request import Request
 
 from inspection.api.inspections import InspectionView
 from inspection.api.openapi import INSPECTION_ID
 from inspection.images import image_files
 from inspection.models import Inspection
+from inspection.products.blind_parts import blind_parts
 from inspection.refusals import ImageMissing
 from inspection.scoring import part_heatmaps
 from inspection.scoring.part_heatmaps import KINDS, LAYERS
 from mltasks.vision.serving.heatmaps import RENDER_REVISION
+
+KindT = TypeVar("KindT")
 
 
 class ImageView(InspectionView):
@@ -30,10 +33,10 @@ class ImageView(InspectionView):
     more_statuses = {"GET": (304, 507)}
 
     def image_response(
-        self, request: Request, etag: str, content_type: str, name: str, open_file: Callable[[], BinaryIO]
+        self, etag: str, content_type: str, name: str, open_file: Callable[[], BinaryIO]
     ) -> HttpResponseBase:
         """Send an image, or 304 if the client has it. Raises ImageMissing if the file is missing."""
-        if (unchanged := get_conditional_response(request._request, etag=f'"{etag}"')) is not None:
+        if (unchanged := get_conditional_response(self.request._request, etag=f'"{etag}"')) is not None:
             return unchanged
         try:
             response = FileResponse(open_file(), content_type=content_type, filename=name)
@@ -42,6 +45,27 @@ class ImageView(InspectionView):
         response["ETag"] = f'"{etag}"'
         response["X-Content-Type-Options"] = "nosniff"
         return response
+
+    def map_response(
+        self,
+        inspection_id: str,
+        kinds: Mapping[str, KindT],
+        render: Callable[[Inspection, KindT], bytes],
+        *,
+        default: str = "",
+        prefix: str = "",
+    ) -> HttpResponseBase:
+        """Send a PNG of the score maps of the query's ``kind``, unless the sender judges the part blind."""
+        part = self.get_inspection(inspection_id)
+        if part.pk in blind_parts(self.request.user):
+            raise PermissionDenied("You are reviewing this part blind. Its heatmap is shown after your verdict.")
+        kind = self.request.query_params.get("kind", default)
+        if kind not in kinds:
+            raise ValidationError({"kind": f"Send one of {', '.join(kinds)}."})
+        version = part.model_version.sha256 if part.model_version else "none"
+        etag = f"{part.image_sha256}-{version}-{RENDER_REVISION}-{prefix}{kind}"
+        name = f"{part.pk}-{prefix}{kind}.png"
+        return self.image_response(etag, "image/png", name, lambda: io.BytesIO(render(part, kinds[kind])))
 
 
 class InspectionImage(ImageView):
@@ -58,26 +82,18 @@ class InspectionImage(ImageView):
         The bytes are those that were sent. With `for=browser`, an image that browsers display differently from what the
         model gets is converted to an 8-bit PNG: TIFF, 10 to 14 bits stored in 16, transparency.
         """
-        found = self.get_inspection(inspection_id)
+        part = self.get_inspection(inspection_id)
         reader = request.query_params.get("for")
         if reader not in (None, "browser"):
             raise ValidationError({"for": "Send `browser`, or leave this parameter out."})
-        if reader and not self._browser_shows_original(found):
-            etag, name = f"{found.image_sha256}-png", f"{found.pk}.png"
+        sha256 = part.image_sha256
+        if reader and not image_files.browser_shows_original(part):
             return self.image_response(
-                request, etag, "image/png", name, lambda: io.BytesIO(image_files.render_png(found))
+                f"{sha256}-png", "image/png", f"{part.pk}.png", lambda: io.BytesIO(image_files.render_png(part))
             )
-        name = f"{found.pk}.{image_files.EXTENSIONS[found.image_format]}"
-        kind = image_files.CONTENT_TYPES[found.image_format]
-        return self.image_response(request, found.image_sha256, kind, name, lambda: image_files.open_image(found))
-
-    @staticmethod
-    def _browser_shows_original(inspection: Inspection) -> bool:
-        try:
-            return image_files.browser_shows_original(inspection)
-        except FileNotFoundError:
-            # `image_response` raises ImageMissing when it opens the file.
-            return True
+        name = f"{part.pk}.{image_files.EXTENSIONS[part.image_format]}"
+        content_type = f"image/{part.image_format.lower()}"
+        return self.image_response(sha256, content_type, name, lambda: image_files.open_image(part))
 
 
 class InspectionThumbnail(ImageView):
@@ -90,11 +106,9 @@ class InspectionThumbnail(ImageView):
     )
     def get(self, request: Request, inspection_id: str) -> HttpResponseBase:
         """Return the whole upright image as a JPEG of at most 320 pixels a side."""
-        found = self.get_inspection(inspection_id)
-        etag = f"{found.image_sha256}-thumbnail"
-        return self.image_response(
-            request, etag, "image/jpeg", f"{found.pk}.jpg", lambda: image_files.ensure_thumbnail(found).open("rb")
-        )
+        part = self.get_inspection(inspection_id)
+        etag, name = f"{part.image_sha256}-thumbnail", f"{part.pk}.jpg"
+        return self.image_response(etag, "image/jpeg", name, lambda: image_files.ensure_thumbnail(part).open("rb"))
 
 
 class InspectionHeatmap(ImageView):
@@ -111,15 +125,7 @@ class InspectionHeatmap(ImageView):
         The maps are those of the version that scored the part. Vermillion is evidence of a defect; yellow is what the
         autoencoder could not reconstruct.
         """
-        found = self.get_scored_inspection(inspection_id)
-        kind = request.query_params.get("kind", "both")
-        if kind not in KINDS:
-            raise ValidationError({"kind": f"Send one of {', '.join(KINDS)}."})
-        etag = f"{found.image_sha256}-{_maps_etag(found)}-{kind}"
-        name = f"{found.pk}-{kind}.png"
-        return self.image_response(
-            request, etag, "image/png", name, lambda: io.BytesIO(part_heatmaps.render_heatmap(found, KINDS[kind]))
-        )
+        return self.map_response(inspection_id, KINDS, part_heatmaps.render_heatmap, default="both")
 
 
 class InspectionOverlay(ImageView):
@@ -135,17 +141,4 @@ class InspectionOverlay(ImageView):
 
         Stretch the map over the region of interest (`roi`, or the whole upright image).
         """
-        found = self.get_scored_inspection(inspection_id)
-        kind = request.query_params.get("kind", "")
-        if kind not in LAYERS:
-            raise ValidationError({"kind": f"Send one of {', '.join(LAYERS)}."})
-        etag = f"{found.image_sha256}-{_maps_etag(found)}-over-{kind}"
-        name = f"{found.pk}-over-{kind}.png"
-        return self.image_response(
-            request, etag, "image/png", name, lambda: io.BytesIO(part_heatmaps.render_overlay(found, LAYERS[kind]))
-        )
-
-
-def _maps_etag(inspection: Inspection) -> str:
-    version = inspection.model_version.sha256 if inspection.model_version else "none"
-    return f"{version}-{RENDER_REVISION}"
+        return self.map_response(inspection_id, LAYERS, part_heatmaps.render_overlay, prefix="over-")

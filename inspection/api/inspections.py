@@ -6,26 +6,23 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Any, cast
-from uuid import UUID
 
-from django.http import Http404, HttpRequest
+from django.http import HttpRequest
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework.authentication import SessionAuthentication, TokenAuthentication
-from rest_framework.exceptions import PermissionDenied
-from rest_framework.generics import ListAPIView
+from rest_framework.generics import ListAPIView, get_object_or_404
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from inspection.api.authentication import StationKeyAuthentication, request_station
+from inspection.api.authentication import CanViewInspections, IsStation, StationKeyAuthentication, request_station
 from inspection.api.filters import NewestFirstPagination, filter_inspections, visible_inspections
 from inspection.api.openapi import IDEMPOTENCY_KEY, IDEMPOTENCY_REPLAYED, INSPECTION_ID
-from inspection.api.permissions import CanViewInspections, IsStation
 from inspection.api.serializers import HistoryFilterSerializer, InspectionSerializer, PredictionSerializer
 from inspection.api.throttles import StationThrottle
 from inspection.intake import admission, intake
-from inspection.models import Inspection, InspectionQuerySet, Station, Verdict
+from inspection.models import Inspection, InspectionQuerySet, Station
 from inspection.products.blind_parts import blind_parts
 from inspection.requests.form_serializers import ImageFormSerializer, PartFormSerializer
 from inspection.requests.parsers import MultiPartParser
@@ -35,9 +32,9 @@ from inspection.scoring import request_timing
 AUTHENTICATION_CLASSES = [StationKeyAuthentication, TokenAuthentication, SessionAuthentication]
 
 
-def idempotency_replayed_header(inspections: Sequence[Inspection | None]) -> dict[str, str]:
+def idempotency_replayed_header(outcomes: Sequence[Inspection | Exception]) -> dict[str, str]:
     """Return the ``Idempotency-Replayed`` header if an earlier request made all inspections."""
-    repeated = bool(inspections) and all(part is not None and part.already_received for part in inspections)
+    repeated = bool(outcomes) and all(isinstance(part, Inspection) and part.already_received for part in outcomes)
     return {"Idempotency-Replayed": "true"} if repeated else {}
 
 
@@ -150,16 +147,7 @@ class Predict(IntakeView):
         If no version could score the part, the numbers are null and the label is FAIL: an unscored part must not pass.
         """
         inspection = self.receive_image(request, ImageFormSerializer)
-        return Response(
-            {
-                "label": inspection.model_verdict or Verdict.FAIL,
-                "defect_probability": inspection.defect_probability,
-                "reconstruction_error": inspection.reconstruction_error,
-                "anomaly_threshold": inspection.anomaly_threshold,
-                "novel_defect_suspected": inspection.novel_defect_suspected,
-            },
-            headers=idempotency_replayed_header([inspection]),
-        )
+        return Response(PredictionSerializer(inspection).data, headers=idempotency_replayed_header([inspection]))
 
 
 class InspectionView(APIView):
@@ -170,20 +158,7 @@ class InspectionView(APIView):
 
     def get_inspection(self, inspection_id: str) -> Inspection:
         """Return the inspection if the sender may see it. Raises Http404."""
-        try:
-            found = visible_inspections(self.request).filter(pk=UUID(inspection_id)).first()
-        except ValueError:
-            found = None
-        if found is None:
-            raise Http404
-        return found
-
-    def get_scored_inspection(self, inspection_id: str) -> Inspection:
-        """Return the inspection unless the sender judges it blind. Raises Http404, PermissionDenied."""
-        shown = self.get_inspection(inspection_id)
-        if shown.pk in blind_parts(self.request.user):
-            raise PermissionDenied("You are reviewing this part blind. Its heatmap is shown after your verdict.")
-        return shown
+        return get_object_or_404(visible_inspections(self.request), pk=inspection_id)
 
 
 class InspectionDetail(InspectionView):

@@ -104,20 +104,20 @@ class AutoSchema(openapi.AutoSchema):
 
     def _statuses(self) -> set[int]:
         """Return the error statuses of all views and those that this view adds."""
-        found = {400, 401, 403, 503, *getattr(self.view, "more_statuses", {}).get(self.method, ())}
+        statuses = {400, 401, 403, 503, *getattr(self.view, "more_statuses", {}).get(self.method, ())}
         if "{" in self.path:
-            found.add(404)
+            statuses.add(404)
         if self.method not in SAFE_METHODS:
-            found |= {409, 413, 415}
+            statuses |= {409, 413, 415}
         if self.view.throttle_classes:
-            found.add(429)
-        return found
+            statuses.add(429)
+        return statuses
 
 
 def _limits(field: Any) -> dict[str, Any]:
     if isinstance(field, IntegerField):
         return {"minimum": -storable.MAX_INTEGER, "maximum": storable.MAX_INTEGER}
-    if not isinstance(field, CharField) or any(isinstance(one, RegexValidator) for one in field.validators):
+    if not isinstance(field, CharField) or any(isinstance(rule, RegexValidator) for rule in field.validators):
         return {}
     characters = _LINE_CHARACTER if validate_one_line in field.validators else _TEXT_CHARACTER
     # A text of only spaces is blank, too.

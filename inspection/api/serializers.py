@@ -80,17 +80,21 @@ class InspectionSerializer(serializers.ModelSerializer[Inspection]):
         return hide_model_output(fields) if instance.pk in self.context.get("blind", ()) else fields
 
 
-class PredictionSerializer(serializers.Serializer[dict[str, Any]]):
+class PredictionSerializer(serializers.Serializer[Inspection]):
     """The five fields of `POST /predict`.
 
     If no version could score the part, the numbers are null and the label is FAIL: an unscored part must not pass.
     """
 
-    label = serializers.ChoiceField(MODEL_VERDICTS)  # type: ignore[assignment]
+    label = serializers.ChoiceField(MODEL_VERDICTS, source="model_verdict")  # type: ignore[assignment]
     defect_probability = serializers.FloatField(allow_null=True)
     reconstruction_error = serializers.FloatField(allow_null=True)
     anomaly_threshold = serializers.FloatField(allow_null=True)
     novel_defect_suspected = serializers.BooleanField(allow_null=True)
+
+    def to_representation(self, instance: Inspection) -> dict[str, Any]:
+        """Return the fields of an inspection."""
+        return {**super().to_representation(instance), "label": instance.model_verdict or Verdict.FAIL}
 
 
 class ErrorSerializer(serializers.Serializer[dict[str, Any]]):

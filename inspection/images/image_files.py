@@ -29,7 +29,6 @@ from mltasks.vision.types import InputSize, Roi
 
 logger = logging.getLogger(__name__)
 EXTENSIONS = {"JPEG": "jpg", "PNG": "png", "BMP": "bmp", "WEBP": "webp", "TIFF": "tif"}
-CONTENT_TYPES = {name: f"image/{name.lower()}" for name in EXTENSIONS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +138,7 @@ def render_png(inspection: Inspection) -> bytes:
 
 
 def browser_shows_original(inspection: Inspection) -> bool:
-    """Return True if browsers display the file as models see it. Raises FileNotFoundError.
+    """Return True if browsers display the file as models see it, or if the file is missing.
 
     False for TIFF, for bit depths below 16 stored in 16 bits, and for transparency.
     """
@@ -147,7 +146,10 @@ def browser_shows_original(inspection: Inspection) -> bool:
         return True
     if inspection.image_format == "TIFF" or (inspection.bit_depth or FULL_DEPTH) < FULL_DEPTH:
         return False
-    return not image_facts.is_transparent(image_path(inspection))
+    try:
+        return not image_facts.is_transparent(image_path(inspection))
+    except FileNotFoundError:
+        return True
 
 
 def thumbnail_bytes(sha256: str) -> int:
