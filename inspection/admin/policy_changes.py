@@ -24,8 +24,8 @@ class PolicyChangeAdmin(ReadOnlyAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[PolicyChange]:
         """Load the changes with their products and users."""
-        found: QuerySet[PolicyChange] = super().get_queryset(request)
-        return found.select_related("product", "by")
+        changes: QuerySet[PolicyChange] = super().get_queryset(request)
+        return changes.select_related("product", "by")
 
     @admin.display(description=_("by"), ordering="by")
     def person(self, change: PolicyChange) -> str:

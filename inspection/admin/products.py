@@ -118,8 +118,8 @@ class ProductAdmin(ModelAdmin):
 
     def get_fieldsets(self, request: HttpRequest, obj: Product | None = None) -> Any:
         """Add the reason for an existing product: the first values of a new one need none."""
-        found = super().get_fieldsets(request, obj)
-        return [*found, (_("Audit log"), {"fields": ("reason",)})] if obj else found
+        fieldsets = super().get_fieldsets(request, obj)
+        return [*fieldsets, (_("Audit log"), {"fields": ("reason",)})] if obj else fieldsets
 
     def get_readonly_fields(self, request: HttpRequest, obj: Product | None = None) -> tuple[str, ...]:
         """Make the slug of an existing product read-only, because clients know the product by it."""

@@ -49,8 +49,8 @@ class StationAdmin(ModelAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Station]:
         """Annotate the stations with the number of their valid keys."""
-        found: QuerySet[Station] = super().get_queryset(request)
-        return found.annotate(valid_keys=Count("keys", filter=Q(keys__revoked=False)))
+        rows: QuerySet[Station] = super().get_queryset(request)
+        return rows.annotate(valid_keys=Count("keys", filter=Q(keys__revoked=False)))
 
     def get_readonly_fields(self, request: HttpRequest, obj: Station | None = None) -> tuple[str, ...]:
         """Make name and product of an existing station read-only, because answers contain both."""

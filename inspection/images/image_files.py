@@ -43,11 +43,11 @@ class StoredImage:
 def stream_sha256(stream: BinaryIO) -> str:
     """Return the sha256 of the whole stream and rewind the stream."""
     stream.seek(0)
-    found = hashlib.sha256()
+    digest = hashlib.sha256()
     while chunk := stream.read(1 << 20):
-        found.update(chunk)
+        digest.update(chunk)
     stream.seek(0)
-    return found.hexdigest()
+    return digest.hexdigest()
 
 
 def store(stream: BinaryIO, image_format: str) -> StoredImage:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -54,10 +54,10 @@ def remove_unreferenced(names: Mapping[str, str]) -> FreedSpace:
     OSError and StoreUnreachable.
     """
     freed = FreedSpace()
-    for some in _batches(names, LOCK_BATCH_SIZE):
+    for sha256s in _batches(names, LOCK_BATCH_SIZE):
         with transaction.atomic():
-            free = image_locks.try_lock_exclusive(some)
-            for sha256 in sorted(set(free) - referenced_images(free)):
+            locked = image_locks.try_lock_exclusive(sha256s)
+            for sha256 in sorted(set(locked) - referenced_images(locked)):
                 freed += FreedSpace(1, image_files.remove_image(names[sha256], sha256))
     return freed
 
@@ -68,13 +68,14 @@ def clean_folder(number: int, *, dry_run: bool = False) -> FreedSpace:
     ``number`` is below ``FOLDER_COUNT``. ``dry_run`` only counts the files. Raises OSError and StoreUnreachable.
     """
     freed = FreedSpace()
-    for some in _batches(_old_unreferenced_candidates(number), LOOKUP_BATCH_SIZE):
-        files = {sha256_from_name(one.name): one for one in some}
-        unnamed = [files[sha256] for sha256 in files.keys() - referenced_images(files)]
+    for objects in _batches(_old_unreferenced_candidates(number), LOOKUP_BATCH_SIZE):
+        files = {sha256_from_name(file.name): file for file in objects}
+        for sha256 in files.keys() & referenced_images(files):
+            del files[sha256]
         freed += (
-            _count_space(unnamed)
+            _count_space(files)
             if dry_run
-            else remove_unreferenced({sha256_from_name(one.name): one.name for one in unnamed})
+            else remove_unreferenced({sha256: file.name for sha256, file in files.items()})
         )
     return freed
 
@@ -100,13 +101,17 @@ def _old_unreferenced_candidates(number: int) -> Iterator[StoredObject]:
     yield from _older_than_limit(image_files.image_store().list(folder))
     if not object_store.is_shared():
         thumbnails = LocalImageStore().list(f"thumbs/{number:02x}")
-        yield from (one for one in _older_than_limit(thumbnails) if not _has_image(folder, sha256_from_name(one.name)))
+        yield from (
+            file for file in _older_than_limit(thumbnails) if not _has_image(folder, sha256_from_name(file.name))
+        )
 
 
 def _older_than_limit(objects: Iterator[StoredObject]) -> Iterator[StoredObject]:
     """Filter a listing to files with the store's own names that are older than the limit."""
     limit = time.time() - MIN_AGE_SECONDS
-    return (one for one in objects if _NAME_PATTERN.fullmatch(one.name.rpartition("/")[2]) and one.modified_at < limit)
+    return (
+        file for file in objects if _NAME_PATTERN.fullmatch(file.name.rpartition("/")[2]) and file.modified_at < limit
+    )
 
 
 def _has_image(folder: str, sha256: str) -> bool:
@@ -117,12 +122,10 @@ def _has_image(folder: str, sha256: str) -> bool:
 def _batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
     """Yield lists of at most ``size`` items."""
     rest = iter(items)
-    while some := list(islice(rest, size)):
-        yield some
+    while batch := list(islice(rest, size)):
+        yield batch
 
 
-def _count_space(unnamed: Sequence[StoredObject]) -> FreedSpace:
-    thumbnails = (
-        image_files.thumbnail_bytes(sha256_from_name(one.name)) for one in unnamed if one.name.startswith("images/")
-    )
-    return FreedSpace(len(unnamed), sum(one.size for one in unnamed) + sum(thumbnails))
+def _count_space(files: Mapping[str, StoredObject]) -> FreedSpace:
+    thumbnails = (image_files.thumbnail_bytes(key) for key, file in files.items() if file.name.startswith("images/"))
+    return FreedSpace(len(files), sum(file.size for file in files.values()) + sum(thumbnails))

@@ -51,8 +51,8 @@ class LocalImageStore:
 
     def list(self, folder: str) -> Iterator[StoredObject]:
         """List the files directly in a folder. Raises OSError."""
-        with suppress(FileNotFoundError), os.scandir(Path(settings.MEDIA_ROOT) / folder) as found:
-            for entry in found:
+        with suppress(FileNotFoundError), os.scandir(Path(settings.MEDIA_ROOT) / folder) as entries:
+            for entry in entries:
                 # A file may be removed while the folder is read.
                 with suppress(FileNotFoundError):
                     if entry.is_file(follow_symlinks=False):

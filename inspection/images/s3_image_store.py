@@ -38,7 +38,7 @@ class S3ImageStore:
 
     def list(self, folder: str) -> Iterator[StoredObject]:
         """List the objects below a folder. Raises StoreUnreachable."""
-        return (StoredObject(*one) for one in object_store.image_bucket().list(f"{folder}/"))
+        return (StoredObject(*entry) for entry in object_store.image_bucket().list(f"{folder}/"))
 
 
 @contextmanager
@@ -46,5 +46,5 @@ def _store_errors_as_refusals() -> Iterator[None]:
     try:
         yield
     except StoreUnreachable as error:
-        said = _("The image store cannot be reached. The image was not stored. Send it again in a few seconds.")
-        raise StoreUnavailable(said, retry_after=RETRY_AFTER_SECONDS) from error
+        text = _("The image store cannot be reached. The image was not stored. Send it again in a few seconds.")
+        raise StoreUnavailable(text, retry_after=RETRY_AFTER_SECONDS) from error

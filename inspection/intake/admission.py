@@ -74,9 +74,9 @@ class Admission:
         _REFUSED.inc()
         # Expected time until half of the waiting requests are done.
         seconds = round(self._mean_seconds * self._waiting / self._turns / 2)
-        said = _("Too many images arrive at once. This image was not stored. Send it again in {seconds} s.")
+        text = _("Too many images arrive at once. This image was not stored. Send it again in {seconds} s.")
         after = min(30, max(1, seconds))
-        return Overloaded(said.format(seconds=after), retry_after=after)
+        return Overloaded(text.format(seconds=after), retry_after=after)
 
 
 intake_admission = Admission(settings.INTAKE_TURNS, settings.INTAKE_WAITING, settings.INTAKE_PATIENCE)

@@ -53,5 +53,5 @@ def _find_earlier(submission: Submission) -> Inspection | None:
     """Return the inspection of an earlier import of the same bytes."""
     sha256 = image_files.stream_sha256(submission.image)
     imported = Inspection.objects.filter(product=submission.product, source=Inspection.Source.IMPORT)
-    found = imported.filter(image_sha256=sha256)
-    return found.select_related("product__registered_model", "station", "model_version").first()
+    same_bytes = imported.filter(image_sha256=sha256)
+    return same_bytes.select_related("product__registered_model", "station", "model_version").first()

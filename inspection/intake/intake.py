@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db import IntegrityError, transaction
 
 from inspection.images import image_files, thumbnail_queue
@@ -44,10 +46,15 @@ def _receive_new(submission: Submission) -> Inspection:
         _check_visible_size(loaded, serving)
     with step(STORE):
         stored = image_files.store(submission.image, loaded.header.format)
-    before = depth.previous_depth if isinstance(depth, StationBitDepth) else None
     try:
         with step(DATABASE):
-            inspection = _insert(submission, stored, loaded.header, bit_depth=loaded.bit_depth, bit_depth_before=before)
+            inspection = _insert(
+                submission,
+                stored,
+                loaded.header,
+                bit_depth=loaded.bit_depth,
+                bit_depth_before=depth.previous_depth if isinstance(depth, StationBitDepth) else None,
+            )
     except IntegrityError:
         # A concurrent request with the same key committed first.
         first = _find_earlier(submission)
@@ -73,24 +80,13 @@ def _check_visible_size(loaded: decoding.LoadedImage, serving: ServingVersion) -
 
 
 def _insert(
-    submission: Submission,
-    stored: image_files.StoredImage,
-    header: decoding.ImageHeader,
-    *,
-    bit_depth: int | None = None,
-    bit_depth_before: int | None = None,
+    submission: Submission, stored: image_files.StoredImage, header: decoding.ImageHeader, **fields: Any
 ) -> Inspection:
+    source = Inspection.Source.STATION if submission.station else Inspection.Source.UPLOAD
+    lease = scoring_lease.first_lease_fields()
     # Durable: the row must be committed before it is scored.
     with transaction.atomic(durable=True):
-        return intake_steps.insert(
-            submission,
-            stored,
-            header,
-            source=Inspection.Source.STATION if submission.station else Inspection.Source.UPLOAD,
-            bit_depth=bit_depth,
-            bit_depth_before=bit_depth_before,
-            **scoring_lease.first_lease_fields(),
-        )
+        return intake_steps.insert(submission, stored, header, source=source, **fields, **lease)
 
 
 def _find_earlier(submission: Submission) -> Inspection | None:
@@ -100,9 +96,9 @@ def _find_earlier(submission: Submission) -> Inspection | None:
     """
     if not submission.idempotency_key:
         return None
-    known = Inspection.objects.select_related("product__registered_model", "station", "model_version")
+    inspections = Inspection.objects.select_related("product__registered_model", "station", "model_version")
     with step(DATABASE):
-        first = known.filter(station=submission.station, idempotency_key=submission.idempotency_key).first()
+        first = inspections.filter(station=submission.station, idempotency_key=submission.idempotency_key).first()
     if first is None:
         return None
     if first.request_sha256 != submission.request_sha256(image_files.stream_sha256(submission.image)):

@@ -30,8 +30,7 @@ class PartIdentities:
     """Rules of a product that tell which part ids identify a part."""
 
     def __init__(self, product: Product) -> None:
-        named = {_letters_and_digits(line) for line in product.placeholder_part_ids.splitlines()}
-        self._placeholders = named - {""}
+        self._placeholders = {_letters_and_digits(line) for line in product.placeholder_part_ids.splitlines()} - {""}
         self._shared = frozenset(product.shared_part_ids)
 
     def part_id(self, sent: str) -> str:
@@ -46,13 +45,13 @@ class PartIdentities:
         """
         plain = _letters_and_digits(sent)
         return bool(sent) and (
-            not plain or plain in self._placeholders or _repeated_character(plain) in self._placeholders
+            not plain or plain in self._placeholders or (len(set(plain)) == 1 and plain[0] in self._placeholders)
         )
 
     def group(self, part: Inspection) -> str:
         """Return the group name of all images of the part; empty if only its file is known."""
-        known = self.part_id(part.part_id)
-        return f"part {known}" if known else ""
+        part_id = self.part_id(part.part_id)
+        return f"part {part_id}" if part_id else ""
 
     def names_part(self, group: str) -> bool:
         """Return False if the group's name contains a part id that identifies no part, else True."""
@@ -87,27 +86,22 @@ def find_shared_part_ids(part_ids: Iterable[str], is_placeholder: Callable[[str]
     Images without a part id count in the total. A placeholder is compared with the minimum share and number of images
     only, and does not affect the median of other part ids.
     """
-    every = list(part_ids)
-    counts = Counter(filter(None, every))
+    sent = list(part_ids)
+    counts = Counter(filter(None, sent))
     others = {part_id: count for part_id, count in counts.items() if not is_placeholder(part_id)}
 
-    def usual(part_id: str) -> float:
+    def median_of_others(part_id: str) -> float:
         return median([count for other, count in others.items() if other != part_id] or [1])
 
     return {
-        part_id: round(count / len(every), 2)
+        part_id: round(count / len(sent), 2)
         for part_id, count in sorted(counts.items())
         if count >= MIN_IMAGES
-        and count > MIN_SHARE * len(every)
-        and (part_id not in others or count > MIN_RATIO * usual(part_id))
+        and count > MIN_SHARE * len(sent)
+        and (part_id not in others or count > MIN_RATIO * median_of_others(part_id))
     }
 
 
 def _letters_and_digits(text: str) -> str:
     """Return the case-folded letters and digits: "No-Read" becomes "noread"."""
     return "".join(sign for sign in unicodedata.normalize("NFKC", text).casefold() if sign.isalnum())
-
-
-def _repeated_character(plain: str) -> str:
-    """Return the single character that the text repeats, else an empty text."""
-    return plain[0] if len(set(plain)) == 1 else ""

@@ -33,10 +33,10 @@ def create_product(
     ``escape_promise`` is the share of defective parts that may pass unreviewed; ``pick_strategy`` ranks the review
     queue. An existing slug is an error too.
     """
-    words = name or slug.replace("-", " ").replace("_", " ").capitalize()
+    name = name or slug.replace("-", " ").replace("_", " ").capitalize()
     costs = {"fn_cost": fn_cost, "fp_cost": fp_cost}
     policy = {"defect_rate": defect_rate, "escape_promise": escape_promise, "pick_strategy": pick_strategy}
-    return add(Product(slug=slug, name=words, **costs, **policy))
+    return add(Product(slug=slug, name=name, **costs, **policy))
 
 
 def add(product: Product, *, by: User | None = None) -> Product:

@@ -70,16 +70,16 @@ class QueuePriority:
     def _sort_key(
         self, part: Inspection, version: ModelVersion | None, probability: float | None, novelty: float | None
     ) -> datetime:
-        doubt = PartSignals(
+        signals = PartSignals(
             probability,
             None if probability is None else _finite_novelty(novelty),
             threshold=self._threshold(version),
             similarity=part.similarity or 0.0,
-            hash_uniform=_queue_sample_value(part.pk),
+            hash_uniform=hash_uniform(b"queue:" + part.pk.bytes),
         )
-        worth = priority(self._product.pick_strategy, doubt)
+        part_priority = priority(self._product.pick_strategy, signals)
         urgent = part.station is not None and part.station.urgent
-        return datetime.fromtimestamp(queue_sort_key(part.received_at.timestamp(), worth, urgent=urgent), UTC)
+        return datetime.fromtimestamp(queue_sort_key(part.received_at.timestamp(), part_priority, urgent=urgent), UTC)
 
     def _threshold(self, version: ModelVersion | None) -> float:
         key = version.pk if version else None
@@ -94,20 +94,20 @@ def rerank(product: Product) -> int:
     Safe to run concurrently with itself, scoring and claims: each batch uses the product's current settings.
     """
     with transaction.atomic():
-        found = lock_product(product)
-        wanted = ranking_fingerprint(found)
-        if found.ranking_fingerprint == wanted:
+        locked = lock_product(product)
+        fingerprint = ranking_fingerprint(locked)
+        if locked.ranking_fingerprint == fingerprint:
             return 0
         waiting = Inspection.objects.awaiting_review().filter(product=product)
         keys = list(waiting.order_by().values_list("pk", flat=True))
     for start in range(0, len(keys), BATCH_SIZE):
         with transaction.atomic():
-            found = lock_product(product)
-            save_sort_keys(found, load_waiting_parts(keys[start : start + BATCH_SIZE]), ["queue_sort_key"])
+            locked = lock_product(product)
+            save_sort_keys(locked, load_waiting_parts(keys[start : start + BATCH_SIZE]), ["queue_sort_key"])
     with transaction.atomic():
         # If the settings changed meanwhile, the next run ranks the parts again.
-        if ranking_fingerprint(lock_product(product)) == wanted:
-            Product.objects.filter(pk=product.pk).update(ranking_fingerprint=wanted)
+        if ranking_fingerprint(lock_product(product)) == fingerprint:
+            Product.objects.filter(pk=product.pk).update(ranking_fingerprint=fingerprint)
     return len(keys)
 
 
@@ -134,8 +134,8 @@ def ranking_fingerprint(product: Product) -> str:
     """Return one hash of the product settings and the ranking revision that sort keys depend on."""
     urgent = Station.objects.filter(product=product, urgent=True).order_by("pk")
     stations = list(urgent.values_list("pk", flat=True))
-    said = [REVISION, product.pick_strategy, product.fn_cost, product.fp_cost, product.defect_rate, stations]
-    return hashlib.sha256(json.dumps(said).encode()).hexdigest()
+    inputs = [REVISION, product.pick_strategy, product.fn_cost, product.fp_cost, product.defect_rate, stations]
+    return hashlib.sha256(json.dumps(inputs).encode()).hexdigest()
 
 
 def enqueue_reranking() -> None:
@@ -165,8 +165,3 @@ def _ordinary_part_before(audit: Inspection) -> Inspection | None:
 def _finite_novelty(novelty: float | None) -> float | None:
     """Return the novelty, None if it is not finite, and 0 for old rows without novelty."""
     return max(novelty, 0.0) if math.isfinite(novelty := novelty or 0.0) else None
-
-
-def _queue_sample_value(key: UUID) -> float:
-    """Return a number in [0, 1) from the part's id alone, so that re-ranking repeats it."""
-    return hash_uniform(b"queue:" + key.bytes)

@@ -59,13 +59,18 @@ def decide(scores: Scores | None, policy: RoutingPolicy, *, audit_value: float, 
     if scores is None:
         return no_model(damaged=damaged)
     _check_scores(scores)
-    label: ModelVerdictName = "FAIL" if policy.bands.predicts_fail(scores.defect_probability) else "PASS"
-    if doubts := _review_reasons(scores, policy) + (DAMAGED_IMAGE if damaged else ()):
-        return Decision("REVIEW", label, doubts)
-    share = policy.audit_share if label == "PASS" else policy.fail_audit_share
+    model_verdict: ModelVerdictName = "FAIL" if policy.bands.predicts_fail(scores.defect_probability) else "PASS"
+    reasons: list[ReasonName] = []
+    if policy.bands.needs_review(scores.defect_probability):
+        reasons.append("low_confidence")
+    if scores.novel_defect_suspected:
+        reasons.append("novel_anomaly")
+    if reasons or damaged:
+        return Decision("REVIEW", model_verdict, (*reasons, *(DAMAGED_IMAGE if damaged else ())))
+    share = policy.audit_share if model_verdict == "PASS" else policy.fail_audit_share
     if audit_value < share:
-        return Decision("REVIEW", label, ("audit_sample",), share)
-    return Decision(label, label, (), share)
+        return Decision("REVIEW", model_verdict, ("audit_sample",), share)
+    return Decision(model_verdict, model_verdict, (), share)
 
 
 def no_model(*, damaged: bool = False) -> Decision:
@@ -81,15 +86,6 @@ def audit_sample_value(inspection_id: UUID) -> float:
 def shadow_sample_value(inspection_id: UUID) -> float:
     """Return a number in [0, 1) that selects challenger parts, independent of the audit sample."""
     return hash_uniform(b"shadow:" + inspection_id.bytes)
-
-
-def _review_reasons(scores: Scores, policy: RoutingPolicy) -> tuple[ReasonName, ...]:
-    doubts: list[ReasonName] = []
-    if policy.bands.needs_review(scores.defect_probability):
-        doubts.append("low_confidence")
-    if scores.novel_defect_suspected:
-        doubts.append("novel_anomaly")
-    return tuple(doubts)
 
 
 def _check_scores(scores: Scores) -> None:

@@ -50,11 +50,11 @@ def product_bit_depth(product: Product) -> ResolveBitDepth:
     An image that needs more bits gets them.
     """
 
-    def settle(needed: int) -> int:
+    def resolve(needed: int) -> int:
         widest = Station.objects.filter(product=product).aggregate(widest=Max("bit_depth"))["widest"]
         return max(needed, widest or 0)
 
-    return settle
+    return resolve
 
 
 def widening_warning(before: int, after: int) -> str:

@@ -37,10 +37,10 @@ def read_batch(request: Request, station: Station) -> list[Submission]:
         raise InvalidRequest(
             f"Send 1 to {MAX_BATCH_IMAGES} images in a batch, each as a field `file`. This batch has {len(files)}."
         )
-    said = _read_part_fields(request, len(files))
+    fields = _read_part_fields(request, len(files))
     # A repeated batch finds the first answer of each image by the image's own key.
     keys = [None if key is None else f"{key}:{number}" for number in range(len(files))]
-    return [build_submission(*one, station) for one in zip(files, said, keys, strict=True)]
+    return [build_submission(*image, station) for image in zip(files, fields, keys, strict=True)]
 
 
 def _read_part_fields(request: Request, count: int) -> list[Mapping[str, Any]]:
@@ -56,5 +56,5 @@ def _read_part_fields(request: Request, count: int) -> list[Mapping[str, Any]]:
     form = PartFieldsSerializer(data=parts, many=True)
     if not form.is_valid():
         raise ValidationError({f"parts[{number}]": error for number, error in form.errors.items()})
-    found: list[Mapping[str, Any]] = form.validated_data
-    return found
+    fields: list[Mapping[str, Any]] = form.validated_data
+    return fields

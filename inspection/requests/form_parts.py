@@ -49,7 +49,7 @@ def _to_private_use(match: re.Match[str]) -> str:
 
 
 def _private_use_as_escapes(text: str) -> str:
-    return re.sub("[\uf700-\uf7ff]", lambda found: f"\\x{ord(found[0]) - _PRIVATE_USE_START:02x}", text)
+    return re.sub("[\uf700-\uf7ff]", lambda match: f"\\x{ord(match[0]) - _PRIVATE_USE_START:02x}", text)
 
 
 def field_name(head: Message) -> str:

@@ -60,10 +60,10 @@ class MultiPartParser(parsers.MultiPartParser):
 
 
 def _read_body(stream: IO[Any]) -> bytes:
-    most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
-    raw: bytes = stream.read(most + 1)
-    if len(raw) > most:
-        raise FileTooLarge(f"A body without files may have at most {most:,} bytes.")
+    limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+    raw: bytes = stream.read(limit + 1)
+    if len(raw) > limit:
+        raise FileTooLarge(f"A body without files may have at most {limit:,} bytes.")
     return raw
 
 

@@ -65,10 +65,10 @@ def check_length(request: Request, max_bytes: int) -> None:
 
     Raises LengthRequired, InvalidImage and FileTooLarge. ``max_bytes`` limits the files.
     """
-    said = request.META.get("CONTENT_LENGTH") or ""
-    if not said and request.META.get("HTTP_TRANSFER_ENCODING"):
+    declared = request.META.get("CONTENT_LENGTH") or ""
+    if not declared and request.META.get("HTTP_TRANSFER_ENCODING"):
         raise LengthRequired("Send the body with a Content-Length, not in chunks.")
-    length = int(said) if said.isdecimal() else 0
+    length = int(declared) if declared.isdecimal() else 0
     if length == 0:
         raise InvalidImage("The request has no body. Send the image as the field `file` of a multipart form.")
     # Allow Django's limit of text bytes for the other fields and the part heads.

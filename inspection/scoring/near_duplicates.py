@@ -41,30 +41,29 @@ def flag_duplicates(product: Product) -> int:
     parts = list(waiting.select_related("fingerprint").order_by("received_at", "pk")[:BATCH_SIZE])
     if not parts:
         return 0
-    known = list(_earlier_parts(product).select_related("fingerprint").order_by("-received_at")[:MAX_EARLIER_PARTS])[
-        ::-1
-    ]
-    found = incremental_duplicates.best_earlier_match(_load_fingerprints(known), _load_fingerprints(parts))
-    firsts = _first_of_duplicates(known, parts, found)
-    alike = {part.pk: one.similarity for part, one in zip(parts, found, strict=True)}
+    newest = _earlier_parts(product).select_related("fingerprint").order_by("-received_at")
+    earlier = list(newest[:MAX_EARLIER_PARTS])[::-1]
+    matches = incremental_duplicates.best_earlier_match(_load_fingerprints(earlier), _load_fingerprints(parts))
+    originals = _originals_of_duplicates(earlier, parts, matches)
+    similarities = {part.pk: match.similarity for part, match in zip(parts, matches, strict=True)}
     with transaction.atomic():
-        held = queue_ranking.lock_product(product)
-        judged = queue_ranking.load_waiting_parts(list(alike))
-        for part in judged:
-            part.similarity = alike[part.pk]
-            part.duplicate_of_id = firsts.get(part.pk)
-        queue_ranking.save_sort_keys(held, judged, ["similarity", "duplicate_of", "queue_sort_key"])
+        locked = queue_ranking.lock_product(product)
+        still_waiting = queue_ranking.load_waiting_parts(list(similarities))
+        for part in still_waiting:
+            part.similarity = similarities[part.pk]
+            part.duplicate_of_id = originals.get(part.pk)
+        queue_ranking.save_sort_keys(locked, still_waiting, ["similarity", "duplicate_of", "queue_sort_key"])
     return len(parts)
 
 
-def _first_of_duplicates(
+def _originals_of_duplicates(
     earlier: Sequence[Inspection], parts: Sequence[Inspection], matches: Sequence[incremental_duplicates.BestMatch]
 ) -> dict[UUID, UUID]:
     """Return, for each near-duplicate, the first part of its group."""
-    first = [part.duplicate_of_id or part.pk for part in earlier]
-    for part, one in zip(parts, matches, strict=True):
-        first.append(part.pk if one.duplicate_of is None else first[one.duplicate_of])
-    own = first[len(earlier) :]
+    originals = [part.duplicate_of_id or part.pk for part in earlier]
+    for part, match in zip(parts, matches, strict=True):
+        originals.append(part.pk if match.duplicate_of is None else originals[match.duplicate_of])
+    own = originals[len(earlier) :]
     return {part.pk: key for part, key in zip(parts, own, strict=True) if key != part.pk}
 
 
@@ -79,24 +78,20 @@ def _earlier_parts(product: Product) -> InspectionQuerySet:
 
 def _load_fingerprints(parts: Iterable[Inspection]) -> list[duplicate_groups.Fingerprint]:
     """Return each part's fingerprint; compute and store the missing ones."""
-    found, new = [], []
+    fingerprints, new = [], []
     for part in parts:
         if hasattr(part, "fingerprint"):
-            found.append(_unpack_fingerprint(part.fingerprint))
+            stored = part.fingerprint
+            texture = incremental_duplicates.unpack_texture(bytes(stored.texture))
+            fingerprints.append(duplicate_groups.Fingerprint(stored.width, stored.height, texture))
             continue
-        taken = _compute_fingerprint(part)
-        found.append(taken or EMPTY_FINGERPRINT)
-        if taken is not None:
-            texture = incremental_duplicates.pack_texture(taken.texture)
-            new.append(Fingerprint(inspection=part, width=taken.width, height=taken.height, texture=texture))
+        computed = _compute_fingerprint(part)
+        fingerprints.append(computed or EMPTY_FINGERPRINT)
+        if computed is not None:
+            packed = incremental_duplicates.pack_texture(computed.texture)
+            new.append(Fingerprint(inspection=part, width=computed.width, height=computed.height, texture=packed))
     Fingerprint.objects.bulk_create(new, ignore_conflicts=True)
-    return found
-
-
-def _unpack_fingerprint(stored: Fingerprint) -> duplicate_groups.Fingerprint:
-    return duplicate_groups.Fingerprint(
-        stored.width, stored.height, incremental_duplicates.unpack_texture(bytes(stored.texture))
-    )
+    return fingerprints
 
 
 def _compute_fingerprint(part: Inspection) -> duplicate_groups.Fingerprint | None:

@@ -20,14 +20,18 @@ KINDS: dict[str, heatmaps.Kind] = {"both": "both", "evidence": "evidence", "anom
 
 
 def render_heatmap(inspection: Inspection, kind: heatmaps.Kind = "both") -> bytes:
-    """Return a PNG of the region of interest with the maps, at most LONGEST_SIDE pixels a side.
+    """Return a PNG of the region of interest with the maps, at most MAX_SIDE pixels a side.
 
     The maps are those stored with the verdict; for parts scored before maps were stored, the version computes them
     again. Raises NoHeatmap for an unscored part or a version without files, and FileNotFoundError without the image.
     """
-    found = _load_maps(inspection)
-    shown = image_files.load_image(inspection, InputSize(MAX_SIDE, MAX_SIDE))
-    return heatmaps.render_heatmap(shown.to_array(_heatmap_size(shown.box)), found, kind)
+    maps = _load_maps(inspection)
+    region = image_files.load_image(inspection, InputSize(MAX_SIDE, MAX_SIDE))
+    # The heatmap has the region's shape.
+    width, height = region.box[2] - region.box[0], region.box[3] - region.box[1]
+    scale = min(1.0, MAX_SIDE / max(width, height))
+    size = InputSize(max(1, round(height * scale)), max(1, round(width * scale)), keep_shape=False)
+    return heatmaps.render_heatmap(region.to_array(size), maps, kind)
 
 
 def render_overlay(inspection: Inspection, layer: heatmaps.Layer) -> bytes:
@@ -53,12 +57,5 @@ def _recompute_maps(inspection: Inspection, version: ModelVersion) -> heatmaps.H
         logger.exception("Could not load version %s to draw a heatmap.", version)
         raise NoHeatmap(f"No heatmap: the files of version {version.number} cannot be loaded.") from error
     size = scorer.input_size
-    seen = image_files.load_image(inspection, size)
-    return scorer.maps(seen.to_array(size)).crop_to(seen.placement(size), size)
-
-
-def _heatmap_size(box: tuple[float, float, float, float]) -> InputSize:
-    """Return height and width of the heatmap: the region's shape, at most LONGEST_SIDE."""
-    width, height = box[2] - box[0], box[3] - box[1]
-    scale = min(1.0, MAX_SIDE / max(width, height))
-    return InputSize(max(1, round(height * scale)), max(1, round(width * scale)), keep_shape=False)
+    image = image_files.load_image(inspection, size)
+    return scorer.maps(image.to_array(size)).crop_to(image.placement(size), size)

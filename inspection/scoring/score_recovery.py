@@ -28,11 +28,11 @@ def recover_scoring() -> int:
     A part whose process was killed at each of MAX_ATTEMPTS is not scored again: it goes to review.
     """
     image_files.remove_old_drafts()
-    swept = 0
-    while swept < MAX_PARTS and (inspection := scoring_lease.take_abandoned(Inspection.objects.all())) is not None:
+    scored = 0
+    while scored < MAX_PARTS and (inspection := scoring_lease.take_abandoned(Inspection.objects.all())) is not None:
         scoring.score(inspection)
-        swept += 1
-    return swept
+        scored += 1
+    return scored
 
 
 def order_queues() -> int:
@@ -41,22 +41,22 @@ def order_queues() -> int:
     An error of one product is logged and does not affect the others. Raises ``django.db.Error`` if the database is
     unreachable.
     """
-    placed = 0
+    ranked = 0
     for product in Product.objects.all():
         try:
-            placed += _order_queue(product)
+            ranked += _order_queue(product)
         except DatabaseTrouble:
             raise
         except Exception:
             logger.exception("Could not rank the review queue of %s.", product)
-    return placed
+    return ranked
 
 
 def _order_queue(product: Product) -> int:
-    placed = queue_ranking.rerank(product)
+    ranked = queue_ranking.rerank(product)
     for _ in range(MAX_COMPARISONS):
         compared = near_duplicates.flag_duplicates(product)
-        placed += compared
+        ranked += compared
         if compared < near_duplicates.BATCH_SIZE:
             break
-    return placed
+    return ranked

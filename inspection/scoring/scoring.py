@@ -80,7 +80,8 @@ def score(inspection: Inspection, decoded: DecodedImage | None = None) -> Inspec
             # Any error of a model or a file must still lead to a review of the part.
             logger.exception("Scoring %s failed, attempt %d.", inspection.pk, inspection.attempt)
             if not _record_failure(inspection, error):
-                return _reload(inspection)
+                inspection.refresh_from_db()
+                return inspection
         else:
             return _write_verdict(inspection, outcome, decoded)
     return _write_verdict(inspection, ScoringOutcome(routing.SCORING_FAILED), decoded)
@@ -113,7 +114,6 @@ def _load_serving_version(product: Product) -> ServingVersion | None:
 
 def _compute_outcome(inspection: Inspection, decoded: DecodedImage | None) -> ScoringOutcome:
     product = inspection.product
-    draw = routing.audit_sample_value(inspection.pk)
     serving = _load_serving_version(product) if decoded is None or decoded.loading_failed else decoded.serving
     if serving is None:
         with step(DECODE):
@@ -127,9 +127,10 @@ def _compute_outcome(inspection: Inspection, decoded: DecodedImage | None) -> Sc
         loaded = decoded.loaded if decoded and decoded.serving else image_files.load_image(inspection, size)
         pixels = loaded.to_array(size)
     with step(SCORE):
-        scores, found, embedding = scorer.predict(pixels)
-        packed = heatmaps.encode_heatmaps(found, loaded.placement(size), size)
-    decision = routing.decide(scores, policy, audit_value=draw, damaged=bool(loaded.damage))
+        scores, maps, embedding = scorer.predict(pixels)
+        packed = heatmaps.encode_heatmaps(maps, loaded.placement(size), size)
+    audit_value = routing.audit_sample_value(inspection.pk)
+    decision = routing.decide(scores, policy, audit_value=audit_value, damaged=bool(loaded.damage))
     return ScoringOutcome(decision, version, scores, packed, embedding, scorer.embedding_space)
 
 
@@ -146,19 +147,14 @@ def _write_verdict(inspection: Inspection, outcome: ScoringOutcome, decoded: Dec
             fields["queue_sort_key"] = order.initial_sort_key(inspection, outcome.version, outcome.scores, audit=audit)
         with transaction.atomic():
             written = scoring_lease.write(inspection, fields, end=True)
-            if written:
-                _save_maps_and_embedding(inspection, outcome)
-    if written:
-        return inspection
-    logger.warning("The lease of %s was lost; its verdict was not written.", inspection.pk)
-    return _reload(inspection)
-
-
-def _save_maps_and_embedding(inspection: Inspection, outcome: ScoringOutcome) -> None:
-    if outcome.packed_maps:
-        ScoreMaps.objects.create(inspection=inspection, packed=outcome.packed_maps)
-    if outcome.embedding is not None:
-        part_embeddings.save_embedding(inspection, outcome.embedding_space, outcome.embedding)
+            if written and outcome.packed_maps:
+                ScoreMaps.objects.create(inspection=inspection, packed=outcome.packed_maps)
+            if written and outcome.embedding is not None:
+                part_embeddings.save_embedding(inspection, outcome.embedding_space, outcome.embedding)
+    if not written:
+        logger.warning("The lease of %s was lost; its verdict was not written.", inspection.pk)
+        inspection.refresh_from_db()
+    return inspection
 
 
 def _decision_fields(outcome: ScoringOutcome) -> dict[str, Any]:
@@ -186,10 +182,5 @@ def _latency_ms(inspection: Inspection, decoded: DecodedImage | None) -> float:
 
 def _record_failure(inspection: Inspection, error: Exception) -> bool:
     """Record why an attempt failed and begin the next one. False if the lease is lost."""
-    words = f"Attempt {inspection.attempt}: {type(error).__name__}: {error}".replace("\0", "")[:MAX_ERROR_LENGTH]
-    return scoring_lease.write(inspection, {"scoring_error": words, "attempt": inspection.attempt + 1})
-
-
-def _reload(inspection: Inspection) -> Inspection:
-    inspection.refresh_from_db()
-    return inspection
+    text = f"Attempt {inspection.attempt}: {type(error).__name__}: {error}".replace("\0", "")[:MAX_ERROR_LENGTH]
+    return scoring_lease.write(inspection, {"scoring_error": text, "attempt": inspection.attempt + 1})

@@ -24,7 +24,7 @@ MAX_SILENCE = timedelta(seconds=2.5)
 
 def first_lease_fields() -> dict[str, Any]:
     """Return the field values of a new inspection whose first attempt is in progress."""
-    return {"attempt": 1, **_lease_fields(uuid.uuid4())}
+    return {"attempt": 1, **_lease_fields()}
 
 
 def take_abandoned(candidates: InspectionQuerySet) -> Inspection | None:
@@ -87,16 +87,16 @@ def _take_lease(waiting: InspectionQuerySet) -> Inspection | None:
         inspection = rows.select_for_update(skip_locked=True, of=("self",)).order_by("lease_expires_at").first()
         if inspection is None:
             return None
-        lease = _lease_fields(uuid.uuid4())
+        lease = _lease_fields()
         inspection.attempt += 1
         inspection.lease_token, inspection.lease_owner = lease["lease_token"], lease["lease_owner"]
         Inspection.objects.filter(pk=inspection.pk).update(attempt=inspection.attempt, **lease)
     return inspection
 
 
-def _lease_fields(token: uuid.UUID) -> dict[str, Any]:
+def _lease_fields() -> dict[str, Any]:
     return {
-        "lease_token": token,
+        "lease_token": uuid.uuid4(),
         "lease_expires_at": Now() + LEASE_DURATION,
         "lease_owner": lease_owners.current_process(),
     }

@@ -42,11 +42,11 @@ def nearest_labeled(embedding: Embedding, target: int, count: int) -> list[Neigh
     with transaction.atomic(savepoint=False):
         with connection.cursor() as cursor:
             cursor.execute(f"{SET_ITERATIVE_SCAN}; {SET_EF_SEARCH}")
-        found = list(order_by_distance(embedding, target)[:count])
-    if len(found) < count:
-        found = list(_exact_search(embedding, target)[:count])
+        nearest = list(order_by_distance(embedding, target)[:count])
+    if len(nearest) < count:
+        nearest = list(_exact_search(embedding, target)[:count])
     # The distance of a part with an unreadable image is NaN.
-    return [Neighbour(one.inspection, 1 - one.distance) for one in found if math.isfinite(one.distance)]
+    return [Neighbour(row.inspection, 1 - row.distance) for row in nearest if math.isfinite(row.distance)]
 
 
 def order_by_distance(embedding: Embedding, target: int) -> LabeledEmbeddings:

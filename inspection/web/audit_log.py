@@ -21,9 +21,9 @@ from mltasks.web.selection import remember_choice
 def audit_log_page(request: HttpRequest, model: str) -> HttpResponse:
     """Show events of versions, costs and policy, newest first."""
     product = _product(request, model)
-    found = audit_log.load_events(product, _parse_moment(request.GET.get("before", "")))
-    older = found[-1].at.isoformat() if len(found) == audit_log.PAGE_SIZE else ""
-    return render(request, "models/record.html", {"product": product, "entries": found, "older": older})
+    events = audit_log.load_events(product, _parse_moment(request.GET.get("before", "")))
+    older = events[-1].at.isoformat() if len(events) == audit_log.PAGE_SIZE else ""
+    return render(request, "models/record.html", {"product": product, "entries": events, "older": older})
 
 
 @require_GET
@@ -49,7 +49,7 @@ def _product(request: HttpRequest, model: str) -> Product:
 def _parse_moment(text: str) -> datetime | None:
     """Parse the time of an earlier page; None for any other text means the newest page."""
     try:
-        found = datetime.fromisoformat(text)
+        moment = datetime.fromisoformat(text)
     except ValueError:
         return None
-    return found if timezone.is_aware(found) else None
+    return moment if timezone.is_aware(moment) else None

@@ -11,9 +11,9 @@ from mltasks.web.selection import chosen_model
 
 def chosen_product(request: HttpRequest) -> Product | None:
     """Return the product of the selected registered model; None without products."""
+    products = Product.objects.select_related("registered_model")
     model = chosen_model(request)
-    found = Product.objects.filter(registered_model=model).select_related("registered_model").first() if model else None
-    return found or Product.objects.select_related("registered_model").first()
+    return (products.filter(registered_model=model).first() if model else None) or products.first()
 
 
 def product_of(slug: str) -> Product:
