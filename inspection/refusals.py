@@ -82,6 +82,13 @@ class Overloaded(Refusal):
     status = 503
 
 
+class DatabaseUnavailable(Refusal):
+    """Refusal of an image that was not tried because the database is unreachable."""
+
+    code = "database_unavailable"
+    status = 503
+
+
 class StoreUnavailable(Refusal):
     """Refusal while the shared store is unreachable; the request can be sent again."""
 

@@ -13,7 +13,7 @@ from inspection.api.inspections import IntakeView, idempotency_replayed_header
 from inspection.api.openapi import IDEMPOTENCY_REPLAYED, idempotency_key_parameter
 from inspection.api.serializers import BatchAnswerSerializer, InspectionSerializer
 from inspection.api.throttles import StationThrottle
-from inspection.intake import batch_intake
+from inspection.intake import intake
 from inspection.models import Inspection
 from inspection.requests.batch_uploads import MAX_KEY_LENGTH, read_batch
 from inspection.requests.form_serializers import BatchFormSerializer
@@ -45,7 +45,7 @@ class InspectionBatch(IntakeView):
                 submissions = read_batch(request, self.station)
             for throttle in self._throttles:
                 throttle.count_images(len(submissions) - 1)
-            outcomes = list(batch_intake.receive_each(submissions))
+            outcomes = list(intake.receive_each(submissions))
         results = [_result_json(sent.filename, outcome) for sent, outcome in zip(submissions, outcomes, strict=True)]
         return Response({"results": results}, headers=idempotency_replayed_header(outcomes))
 

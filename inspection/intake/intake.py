@@ -1,19 +1,23 @@
-"""Intake of one image: check, store durably, insert the row, then score."""
+"""Intake of images: check, store durably, insert the row, then score."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, InterfaceError, OperationalError, transaction
 
 from inspection.images import image_files, thumbnail_queue
 from inspection.intake import intake_steps
 from inspection.intake.submission import Submission
 from inspection.models import Inspection
 from inspection.products.station_bit_depths import StationBitDepth, product_bit_depth
-from inspection.refusals import IdempotencyMismatch, InProgress
+from inspection.refusals import DatabaseUnavailable, IdempotencyMismatch, InProgress
 from inspection.scoring import scoring, scoring_lease
 from inspection.scoring.request_timing import DATABASE, DECODE, STORE, step
+from mltasks.refusals import Refusal
 from mltasks.registry.fallback import ServingVersion
 from mltasks.vision.data import decoding
 
@@ -33,6 +37,28 @@ def receive(submission: Submission) -> Inspection:
     """
     intake_steps.check_file_size(submission.image)
     return _find_earlier(submission) or _receive_new(submission)
+
+
+def receive_each(submissions: Iterable[Submission]) -> Iterator[Inspection | Exception]:
+    """Receive the images of one request in order; yield the inspection or the refusal of each.
+
+    Once the database is unreachable, no further image is tried. Program errors are raised; images received before are
+    stored, and requests with the same keys return their inspections.
+    """
+    unavailable: DatabaseUnavailable | None = None
+    for submission in submissions:
+        if unavailable is not None:
+            yield unavailable
+            continue
+        try:
+            # The wait for earlier images does not count as this image's latency.
+            yield receive(replace(submission, arrived=time.perf_counter()))
+        except (Refusal, decoding.ImageError) as refusal:
+            yield refusal
+        except (OperationalError, InterfaceError):
+            text = "The database cannot be reached. Send the image again in a few seconds."
+            unavailable = DatabaseUnavailable(text, retry_after=5)
+            yield unavailable
 
 
 def _receive_new(submission: Submission) -> Inspection:

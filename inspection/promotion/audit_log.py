@@ -16,12 +16,12 @@ from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
 from inspection.models import Challenge, PolicyChange, Product
-from inspection.products import policy_text
 from mltasks.models import Approval, ModelVersion, Promotion, Verification
 from mltasks.registry.gate import GateLine
 from mltasks.reports.verification_report import failures_text
 
 PAGE_SIZE = 50
+_PRODUCT_FIELDS: dict[str, Any] = {field.name: field for field in Product._meta.fields}
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,12 +128,24 @@ def value_changes(row: PolicyChange) -> tuple[tuple[str, str, str], ...]:
     """Return each changed value as texts: title, value before (empty if new), value after."""
     return tuple(
         (
-            policy_text.field_title(name),
-            policy_text.value_text(name, row.before[name]) if name in row.before else "",
-            policy_text.value_text(name, value),
+            _field_title(name),
+            _value_text(name, row.before[name]) if name in row.before else "",
+            _value_text(name, value),
         )
         for name, value in sorted(row.after.items())
     )
+
+
+def _field_title(name: str) -> str:
+    """Return the field's title, or the name of a field that no longer exists."""
+    return str(_PRODUCT_FIELDS[name].verbose_name) if name in _PRODUCT_FIELDS else name
+
+
+def _value_text(name: str, value: Any) -> str:
+    field = _PRODUCT_FIELDS.get(name)
+    if value is None or isinstance(value, bool):
+        return {None: _("none"), True: _("yes"), False: _("no")}[value]
+    return str(dict(field.flatchoices).get(value, value)) if field and field.choices else str(value)
 
 
 def _person_name(by: object) -> str:

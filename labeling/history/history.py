@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.models import User
@@ -46,21 +47,14 @@ class HistoryPage:
 
 def load_page(product: Product, active_filters: Mapping[str, str], before: str = "") -> HistoryPage:
     """Return the newest matching parts, or those before a position; ignore an invalid one."""
-    filters = dict(active_filters)
-    parts = Inspection.objects.filter(product=product)
-    search = part_search.build_search(parts, filters.pop("q", ""))
-    for name, value in filters.items():
-        parts = _FILTERS[name](parts, product, value)
+    search = part_search.build_search(Inspection.objects.filter(product=product), active_filters.get("q", ""))
     position = _parse_position(before)
     end = search.scan_end(product, position)
-    found = _newest_parts(search.apply_to(parts, end), search, position)
-    if len(found) > PAGE_SIZE:
-        return HistoryPage(
-            found[:PAGE_SIZE],
-            _format_position(found[PAGE_SIZE - 1].received_at, found[PAGE_SIZE - 1].pk),
-            search.scan_window,
-        )
-    return HistoryPage(found, _format_position(end, MAX_UUID) if end else "", search.scan_window)
+    parts = _newest_parts(search.apply_to(_filter_parts(product, active_filters), end), search, position)
+    if len(parts) > PAGE_SIZE:
+        last = parts[PAGE_SIZE - 1]
+        return HistoryPage(parts[:PAGE_SIZE], _format_position(last.received_at, last.pk), search.scan_window)
+    return HistoryPage(parts, _format_position(end, MAX_UUID) if end else "", search.scan_window)
 
 
 def with_standing_defect_type(parts: InspectionQuerySet) -> InspectionQuerySet:
@@ -122,41 +116,27 @@ def _format_position(moment: datetime, key: UUID) -> str:
 def _parse_position(text: str) -> PagePosition | None:
     moment, _, key = text.partition("~")
     try:
-        found = datetime.fromisoformat(moment)
-        return (found, UUID(key)) if timezone.is_aware(found) else None
+        received_at = datetime.fromisoformat(moment)
+        return (received_at, UUID(key)) if timezone.is_aware(received_at) else None
     except ValueError:
         return None
 
 
-def _filter_by_verdict(parts: InspectionQuerySet, product: Product, value: str) -> InspectionQuerySet:
-    return parts.filter(verdict=None) if value == "none" else parts.filter(verdict=value)
-
-
-def _filter_by_station(parts: InspectionQuerySet, product: Product, value: str) -> InspectionQuerySet:
-    if value.startswith(":"):
-        return parts.filter(source=value[1:])
-    # Looked up first: with the station's key the planner can estimate the number of its parts.
-    return parts.filter(station=product.stations.get(name=value))
-
-
-def _filter_by_since(parts: InspectionQuerySet, product: Product, value: str) -> InspectionQuerySet:
-    return parts.filter(received_at__gte=Now() - TIME_WINDOWS[value])
-
-
-def _filter_by_reason(parts: InspectionQuerySet, product: Product, value: str) -> InspectionQuerySet:
-    return parts.filter(reasons__contains=[value])
-
-
-def _filter_by_label(parts: InspectionQuerySet, product: Product, value: str) -> InspectionQuerySet:
-    if value == "against":
-        return parts.model_contradicted()
-    return parts.filter(human_verdict=None if value == "none" else value)
-
-
-_FILTERS = {
-    "verdict": _filter_by_verdict,
-    "station": _filter_by_station,
-    "since": _filter_by_since,
-    "reason": _filter_by_reason,
-    "label": _filter_by_label,
-}
+def _filter_parts(product: Product, active_filters: Mapping[str, str]) -> InspectionQuerySet:
+    parts = Inspection.objects.filter(product=product)
+    lookups: dict[str, Any] = {}
+    if verdict := active_filters.get("verdict"):
+        lookups["verdict"] = None if verdict == "none" else verdict
+    if station := active_filters.get("station"):
+        if station.startswith(":"):
+            lookups["source"] = station[1:]
+        else:
+            # Looked up first: with the station's key the planner can estimate the number of its parts.
+            lookups["station"] = product.stations.get(name=station)
+    if since := active_filters.get("since"):
+        lookups["received_at__gte"] = Now() - TIME_WINDOWS[since]
+    if reason := active_filters.get("reason"):
+        lookups["reasons__contains"] = [reason]
+    if (label := active_filters.get("label")) and label != "against":
+        lookups["human_verdict"] = None if label == "none" else label
+    return (parts.model_contradicted() if label == "against" else parts).filter(**lookups)

@@ -10,7 +10,6 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from inspection.models import Replay
 from inspection.replay import replay
 from mltasks.management.base_commands import VersionCommand, require_version
 from mltasks.runs.terminal import execute_with_bar
@@ -36,7 +35,6 @@ class Command(VersionCommand):
     def handle(self, *args: Any, product: str, version: int, days: int, most: int, queue: bool, **options: Any) -> None:
         """Replay in the foreground with a progress bar, or queue the replay."""
         run = replay.start(require_version(product, version), days=days, max_parts=most, enqueue=queue)
-        self.stdout.write(str(run.pk) if queue else json.dumps(self._execute(run).figures, indent=2))
-
-    def _execute(self, run: Replay) -> Replay:
-        return execute_with_bar(replay.ReplayExecutor(), run, self.stderr)
+        if not queue:
+            run = execute_with_bar(replay.ReplayExecutor(), run, self.stderr)
+        self.stdout.write(str(run.pk) if queue else json.dumps(run.figures, indent=2))

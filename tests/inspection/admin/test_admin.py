@@ -14,8 +14,8 @@ from django.db import connection
 from django.test import Client
 from rest_framework_api_key.models import APIKey
 
-from inspection.admin import estimated_paginator
-from inspection.admin.estimated_paginator import EstimatedPaginator
+from inspection.admin import part_columns
+from inspection.admin.part_columns import EstimatedPaginator
 from inspection.api.authentication import KEY_PATTERN
 from inspection.models import Inspection, PolicyChange, Product, Station, StationKey
 from inspection.products import queue_ranking
@@ -239,6 +239,6 @@ def test_long_lists_are_estimated(receive: Receive, product: Product, monkeypatc
         cursor.execute("ANALYZE inspection_inspection")
     rows = Inspection.objects.order_by("pk")
     assert EstimatedPaginator(rows, 2).count == 4
-    monkeypatch.setattr(estimated_paginator, "MAX_EXACT_COUNT", 3)
+    monkeypatch.setattr(part_columns, "MAX_EXACT_COUNT", 3)
     assert EstimatedPaginator(rows, 2).count >= 3
     assert EstimatedPaginator(rows.filter(product=product), 2).count == 3
