@@ -43,7 +43,7 @@ def _bands(low: float, high: float, fails_from: float, probability: float | None
         ],
         "low": low,
         "high": high,
-        "words": _band_labels(low, high),
+        "labels": _band_labels(low, high),
         "threshold": round(fails_from * 100, 2),
         "probability": probability,
         "mark": None if probability is None else round(min(max(probability, 0.0), 1.0) * 100, 2),
@@ -52,14 +52,14 @@ def _bands(low: float, high: float, fails_from: float, probability: float | None
 
 def _band_labels(low: float, high: float) -> list[dict[str, Any]]:
     """Return labels of PASS and FAIL at the ends, and REVIEW in the middle of its band."""
-    words: list[dict[str, Any]] = [
-        {"word": verdict_label("PASS"), "x": 0.0, "anchor": "start"},
-        {"word": verdict_label("FAIL"), "x": 100.0, "anchor": "end"},
+    labels: list[dict[str, Any]] = [
+        {"text": verdict_label("PASS"), "x": 0.0, "anchor": "start"},
+        {"text": verdict_label("FAIL"), "x": 100.0, "anchor": "end"},
     ]
     if high > low:
         middle = min(max(50 * (low + high), 30.0), 70.0)
-        words.append({"word": verdict_label("REVIEW"), "x": round(middle, 2), "anchor": "middle"})
-    return words
+        labels.append({"text": verdict_label("REVIEW"), "x": round(middle, 2), "anchor": "middle"})
+    return labels
 
 
 @register.inclusion_tag("parts/novelty.html")
