@@ -9,10 +9,10 @@ from tests.pictures.pages import PAGES, Page
 REPOSITORY = Path(__file__).resolve().parents[2]
 FOLDER = REPOSITORY / "docs" / "img" / "pages"
 GALLERY = REPOSITORY / "docs" / "pages.md"
-_HEAD = """# The pages
+_HEAD = """# Pages
 
-Each page on a desktop of 1280 × 800 and on a phone of 390 × 844. `make screenshots` takes them all, from a plant of its
-own: drawn parts, people who review them, and versions that really learned. Text and pictures come from
+Each page on a desktop of 1280 × 800 px and on a phone of 390 × 844 px. `make screenshots` takes all pictures from a
+temporary plant with drawn parts, scripted reviews and trained versions. The texts are in
 [tests/pictures/pages.py](../tests/pictures/pages.py).
 """
 
@@ -23,15 +23,15 @@ def gallery_text() -> str:
 
 
 def _entry(page: Page) -> str:
-    words = page.name.replace("-", " ").capitalize()
+    title = page.name.replace("-", " ").capitalize()
     desktop, phone = (f"img/pages/{file.name}" for file in _files(page))
-    return f"""## {words}
+    return f"""## {title}
 
 {page.good_for}
 
 <table><tr>
-<td><img src="{desktop}" alt="{words}, on a desktop" width="660"></td>
-<td><img src="{phone}" alt="{words}, on a phone" width="200"></td>
+<td><img src="{desktop}" alt="{title}, on a desktop" width="660"></td>
+<td><img src="{phone}" alt="{title}, on a phone" width="200"></td>
 </tr></table>
 """
 

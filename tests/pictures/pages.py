@@ -71,7 +71,7 @@ def show_group(tab: Tab) -> None:
 
 
 def show_heatmap(tab: Tab) -> None:
-    """The part's page with its heatmap over it, and the parts that look like it."""
+    """The part's page with its heatmap over it, and similar parts."""
     tab.locator("[data-shows]").first.click()
     expect(tab.locator(".likes, .alike-none")).to_be_visible()
     expect(tab.locator(".heatmap.shown")).to_be_visible()
@@ -81,34 +81,34 @@ def show_heatmap(tab: Tab) -> None:
 overlay = partial(show_part, key="h")
 
 PAGES = (
-    Page("login", "/login/", "Where everybody begins.", who=""),
-    Page("password", "/password/", "A person's own password; a new one ends the sessions elsewhere.", REVIEWER),
-    Page("dashboard", "/", "A manager's two minutes: today, the queue, the champion, the next training, a fortnight."),
-    Page("dashboard-light", "/", "The same in the light theme.", theme="light"),
-    Page("review", "/review/", "One part, what the model thinks of it, and one key a verdict.", REVIEWER, overlay),
-    Page("review-light", "/review/", "The same in the light theme.", REVIEWER, show_part, "light"),
-    Page("review-group", f"/review/?product={HINGE}", "Near-identical parts, one key.", "jonas", show_group),
-    Page("review-done", f"/review/?product={HINGE}", "After the last one, nothing is left.", "mei", skip_all),
-    Page("review-plain", "/review/plain/", "The same work for browsers without scripts.", "jonas"),
-    Page("inspections", "/inspections/", "All parts, newest first, filtered by words in one line."),
-    Page("contact-sheet", "/inspections/?look=sheet&verdict=FAIL", "The same as pictures: what failed lately."),
-    Page("part", "/inspections/{part}/", "One part's life, from camera to training.", steps=show_heatmap),
-    Page("reviewers", "/reviewers/", "How far people agree with each other and with themselves.", when="reviewers"),
-    Page("defect-types", "/defect-types/", "The words for defects, with keys and examples.", when="defect-types"),
-    Page("models", "/models/", "All versions of a product's model, and the trainings that made them."),
-    Page("version", f"/models/{PRODUCT}/2/", "A version's report: the verdict in a sentence, then the figures."),
-    Page("model-card", f"/models/{PRODUCT}/2/card/", "A version on one sheet: what it is for, how good it is."),
-    Page("snapshot", f"/models/{PRODUCT}/snapshot-1/", "What a version learned from, image by image, and its proof."),
-    Page("compare", f"/models/{PRODUCT}/compare/?v=1&v=2", "Versions beside each other, down to the parts."),
-    Page("replay", f"/models/{PRODUCT}/2/replay/", "The line's own history by a candidate: what would be otherwise."),
-    Page("challenger", f"/models/{PRODUCT}/2/challenger/", "A candidate on live parts, beside the verdicts they get."),
-    Page("promotion", f"/models/{PRODUCT}/2/promote/", "Promotion requirements, what changes, what was not measured."),
-    Page("holdout", f"/models/{PRODUCT}/holdout/", "Every version on the parts that none learned from."),
-    Page("record", f"/models/{PRODUCT}/record/", "Decisions on versions, costs and policy: person, time, reason."),
-    Page("import", f"/models/{PRODUCT}/import/", "A version of another plant comes in, if its key is trusted."),
-    Page("run", "/models/run-{run}/", "A training, live while it runs, and its log for ever."),
-    Page("admin", "/admin/", "Everything that has a row, for those who administer."),
-    Page("admin-labels", "/admin/labeling/label/", "Labels as they were given; none is ever rewritten."),
+    Page("login", "/login/", "Login with user name and password.", who=""),
+    Page("password", "/password/", "A person's own password. A change ends all other sessions.", REVIEWER),
+    Page("dashboard", "/", "Today's parts, the queue, the champion, the next training and the last 14 days."),
+    Page("dashboard-light", "/", "The dashboard in the light theme.", theme="light"),
+    Page("review", "/review/", "One part, the model's scores, and one key for each verdict.", REVIEWER, overlay),
+    Page("review-light", "/review/", "The workbench in the light theme.", REVIEWER, show_part, "light"),
+    Page("review-group", f"/review/?product={HINGE}", "Similar parts, labeled with one key.", "jonas", show_group),
+    Page("review-done", f"/review/?product={HINGE}", "The end of the queue.", "mei", skip_all),
+    Page("review-plain", "/review/plain/", "The same review for browsers without scripts.", "jonas"),
+    Page("inspections", "/inspections/", "All parts, newest first, with filters in one line."),
+    Page("contact-sheet", "/inspections/?look=sheet&verdict=FAIL", "The same list as images: parts that failed."),
+    Page("part", "/inspections/{part}/", "One part: scores, timeline and lineage.", steps=show_heatmap),
+    Page("reviewers", "/reviewers/", "Agreement between reviewers, and with themselves.", when="reviewers"),
+    Page("defect-types", "/defect-types/", "Defect types with keys and examples.", when="defect-types"),
+    Page("models", "/models/", "All versions of a product's model, and its training runs."),
+    Page("version", f"/models/{PRODUCT}/2/", "A version's report: a summary in one sentence, then the figures."),
+    Page("model-card", f"/models/{PRODUCT}/2/card/", "A version on one sheet: its purpose, data and quality."),
+    Page("snapshot", f"/models/{PRODUCT}/snapshot-1/", "The dataset snapshot of a version, image by image."),
+    Page("compare", f"/models/{PRODUCT}/compare/?v=1&v=2", "Versions side by side, down to single parts."),
+    Page("replay", f"/models/{PRODUCT}/2/replay/", "Stored parts scored by a candidate: which verdicts change."),
+    Page("challenger", f"/models/{PRODUCT}/2/challenger/", "A candidate scores live parts in shadow."),
+    Page("promotion", f"/models/{PRODUCT}/2/promote/", "Promotion requirements, changes, and what was not measured."),
+    Page("holdout", f"/models/{PRODUCT}/holdout/", "Every version on the parts that no version was trained on."),
+    Page("audit-log", f"/models/{PRODUCT}/record/", "Decisions on versions, costs and policy: person, time, reason."),
+    Page("import", f"/models/{PRODUCT}/import/", "Import of a version that a trusted plant signed."),
+    Page("run", "/models/run-{run}/", "A training run: live progress, curves and log."),
+    Page("admin", "/admin/", "The admin site, for people with staff status."),
+    Page("admin-labels", "/admin/labeling/label/", "Labels as they were given; they are append-only."),
 )  # fmt: skip
 
 
