@@ -15,7 +15,6 @@ from django.core.management import CommandError, call_command
 
 from mltasks.models import ModelVersion, RegisteredModel, SnapshotItem, Verification
 from mltasks.storage import object_store
-from mltasks.training import verification
 from mltasks.training.verification import Finding, verify
 from mltasks.vision.export.learn import LearnedVersion
 from mltasks.vision.serving import bundle
@@ -81,7 +80,7 @@ def second_training(learned: LearnedVersion, monkeypatch: pytest.MonkeyPatch) ->
             bundle.write_json(folder / bundle.MANIFEST, bundle.file_hashes(folder))
         return found
 
-    monkeypatch.setattr(verification, "_train", learn)
+    monkeypatch.setattr("mltasks.vision.export.learn.learn", learn)
     return found
 
 
