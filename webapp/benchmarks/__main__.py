@@ -88,9 +88,9 @@ def _run_queue(options: argparse.Namespace) -> int:
         options.error("argument --waiting: use at least 2,000 and at most a tenth of --inspections")
 
     def measure() -> int:
-        from webapp.benchmarks.queue.run import BenchSize, run
+        from webapp.benchmarks.queue.run import run
 
-        return run(BenchSize(options.inspections, waiting, options.reviewers), durable=not options.no_sync)
+        return run(options.inspections, waiting, options.reviewers, durable=not options.no_sync)
 
     return run_on_own_server(measure, durable=not options.no_sync)
 

@@ -53,9 +53,9 @@ def _run(parts: PreparedParts, seed: int, bench: Bench) -> dict[str, Mapping[str
     everything = range(len(parts.samples))
     learn, test = split_in_two(parts.samples, everything, SHARES, derive_seed(seed, "test"))
     kinds = sorted(set(parts.kinds.tolist()) - {""})
-    known, *stages = bench.substages([ALL_TYPES, *kinds])
-    metrics = all_types_metrics(train_and_score(parts, learn, test, seed, known.stage), parts.targets[test])
-    known.report_stage(metrics)
+    all_types, *stages = bench.substages([ALL_TYPES, *kinds])
+    metrics = all_types_metrics(train_and_score(parts, learn, test, seed, all_types.stage), parts.targets[test])
+    all_types.report_stage(metrics)
     left_out: dict[str, float] = {}
     for kind, stage in zip(kinds, stages, strict=True):
         left_out[kind] = _unseen_type_auroc(parts, learn, test, kind, seed, stage.stage)

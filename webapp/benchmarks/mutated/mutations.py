@@ -39,11 +39,11 @@ class Mutations:
 
     def image(self, number: int) -> bytes:
         """Return the bytes of one mutated image."""
-        lot = random.Random(f"{self._seed}-{number}")  # noqa: S311 (no secret)
+        rng = random.Random(f"{self._seed}-{number}")  # noqa: S311 (no secret)
         huge = number % self._huge_every == self._huge_every - 1
-        size = lot.choice(HUGE if huge else SIZES)
-        content = _encoded(self._parts[number % DRAWN_PARTS].resize(size), lot)
-        return lot.choice(_MUTATIONS)(content, lot)
+        size = rng.choice(HUGE if huge else SIZES)
+        content = _encoded(self._parts[number % DRAWN_PARTS].resize(size), rng)
+        return rng.choice(_MUTATIONS)(content, rng)
 
 
 def _encoded(image: Image.Image, rng: random.Random) -> bytes:

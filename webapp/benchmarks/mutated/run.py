@@ -26,7 +26,7 @@ IMAGES_AHEAD = 150
 WARMUP_IMAGES = 6  # intact images of each client before the measurement
 MAX_SLOWEST = 8  # number of slowest answers in the list
 MAX_P99_MS, MAX_MEMORY_MB = 1000.0, 700.0  # milliseconds; megabytes of each web process
-LOOK_EVERY = 1.0  # seconds between memory samples
+SAMPLE_SECONDS = 1.0  # seconds between memory samples
 SETTLE_SECONDS = 6.0  # seconds after the last image
 TIMEOUT = 60
 
@@ -67,11 +67,11 @@ class LoadOutcome:
         """Yield a sentence for each broken limit."""
         errors = {status: number for status, number in self.statuses.items() if status >= 500 or status == 0}
         if errors:
-            yield f"answers that were none, or errors of the server: {errors}"
+            yield f"requests without an answer (0) or with a server error: {errors}"
         if (p99 := self.percentile(99)) > MAX_P99_MS:
-            yield f"p99 is {p99:.0f} ms, promised are {MAX_P99_MS:.0f}"
+            yield f"p99 is {p99:.0f} ms, above the limit of {MAX_P99_MS:.0f} ms"
         if max(self.after) > MAX_MEMORY_MB:
-            yield f"a web process kept {max(self.after):.0f} MB, promised are {MAX_MEMORY_MB:.0f}"
+            yield f"a web process kept {max(self.after):.0f} MB, above the limit of {MAX_MEMORY_MB:.0f} MB"
 
     def slowest(self) -> str:
         """Return the slowest responses as lines."""
@@ -112,7 +112,7 @@ def post_all(
 ) -> LoadOutcome:
     """Post ``number`` images by CLIENTS clients and sample the processes' memory each second."""
     outcome = LoadOutcome(before=megabytes(processes()))
-    with PeakMemory(processes, every=LOOK_EVERY) as memory, ThreadPoolExecutor(CLIENTS) as pool:
+    with PeakMemory(processes, every=SAMPLE_SECONDS) as memory, ThreadPoolExecutor(CLIENTS) as pool:
         # Each process loads the champion at its first part.
         whole = list(enumerate(map(images.whole, range(WARMUP_IMAGES))))
         list(pool.map(partial(_post_images, url, key), [whole] * CLIENTS))
@@ -144,4 +144,4 @@ def _post_images(url: str, key: str, made: Sequence[tuple[int, bytes]]) -> list[
 
 
 def _rounded_text(megabytes: Sequence[float]) -> str:
-    return " + ".join(f"{one:.0f}" for one in megabytes)
+    return " + ".join(f"{size:.0f}" for size in megabytes)

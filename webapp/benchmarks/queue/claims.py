@@ -33,14 +33,14 @@ class ReviewTimes:
     parts: list[object] = field(default_factory=list)
 
 
-def time_one_reviewer(line: BenchData, rounds: int) -> ReviewTimes:
+def time_one_reviewer(line: BenchData, count: int) -> ReviewTimes:
     """Time one reviewer without pauses."""
     work = ReviewTimes(Timing("claim, one reviewer", CLAIM_LIMIT_MS), Timing("verdict, one reviewer", VERDICT_LIMIT_MS))
-    _review_parts(line, line.reviewers[0], work, rounds, pause=False)
+    _review_parts(line, line.reviewers[0], work, count, pause=False)
     return work
 
 
-def time_reviewers_at_once(line: BenchData, rounds: int) -> ReviewTimes:
+def time_reviewers_at_once(line: BenchData, count: int) -> ReviewTimes:
     """Time all reviewers, each in a thread with its own connection, 1 to 3 seconds a part."""
     number = len(line.reviewers)
     work = ReviewTimes(
@@ -52,7 +52,7 @@ def time_reviewers_at_once(line: BenchData, rounds: int) -> ReviewTimes:
             # As on a running server: connected, and reviewers do not all begin at the same moment.
             connection.ensure_connection()
             time.sleep(random.uniform(0, PAUSE_SECONDS[1]))  # noqa: S311 - a pace, no secret
-            _review_parts(line, person, work, rounds, pause=True)
+            _review_parts(line, person, work, count, pause=True)
         finally:
             connection.close()
 
@@ -61,15 +61,15 @@ def time_reviewers_at_once(line: BenchData, rounds: int) -> ReviewTimes:
     return work
 
 
-def time_one_client(line: BenchData, rounds: int) -> ReviewTimes:
+def time_one_client(line: BenchData, count: int) -> ReviewTimes:
     """Time one reviewer over REST without pauses: session, permissions, the part as JSON."""
     work = ReviewTimes(Timing("claim, over REST"), Timing("verdict, over REST"))
     client = logged_in_client(line.reviewers[0])
-    for _ in range(rounds):
+    for _ in range(count):
         claim = work.claims.time(lambda: _post(client, "/api/v1/queue/claim/", {"product": line.product.slug}))
-        part = claim["inspection"]
-        said = {"verdict": "FAIL" if part["label"] == "FAIL" else "PASS"}
-        work.verdicts.time(lambda: _post(client, f"/api/v1/queue/{claim['claim']}/verdict/", said))  # noqa: B023 - called at once
+        part, address = claim["inspection"], f"/api/v1/queue/{claim['claim']}/verdict/"
+        body = {"verdict": "FAIL" if part["label"] == "FAIL" else "PASS"}
+        work.verdicts.time(lambda: _post(client, address, body))  # noqa: B023 - called at once
         work.parts.append(UUID(part["id"]))
     return work
 
@@ -78,15 +78,15 @@ def _post(client: Client, address: str, body: dict[str, str]) -> dict[str, Any]:
     answer = client.post(address, body, content_type="application/json")
     if answer.status_code not in (200, 201):
         raise RuntimeError(f"{address} answered {answer.status_code}")
-    found: dict[str, Any] = answer.json()
-    return found
+    content: dict[str, Any] = answer.json()
+    return content
 
 
-def _review_parts(line: BenchData, person: User, work: ReviewTimes, rounds: int, *, pause: bool) -> None:
-    for _ in range(rounds):
+def _review_parts(line: BenchData, person: User, work: ReviewTimes, count: int, *, pause: bool) -> None:
+    for _ in range(count):
         claim = work.claims.time(lambda: queue.claim(reviewer=person, product=line.product))
         if claim is None:
-            raise RuntimeError("Nothing waits any more: too few parts for so many rounds.")
+            raise RuntimeError("The queue is empty: too few parts wait for so many reviews.")
         if pause:
             time.sleep(random.uniform(*PAUSE_SECONDS))  # noqa: S311 - a pace, no secret
         verdict = "FAIL" if claim.inspection.model_verdict == "FAIL" else "PASS"

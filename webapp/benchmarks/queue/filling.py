@@ -31,9 +31,9 @@ class BenchData:
 
 def fill(inspections: int, waiting: int, reviewers: int, say: PrintLine) -> BenchData:
     """Create products, users and rows in a new database; constraint triggers are off meanwhile."""
-    line = BenchData(
-        _make_product("plate"), [_make_reviewer(f"reviewer-{number}") for number in range(reviewers)], _make_manager()
-    )
+    people = [User.objects.create_user(f"reviewer-{number}") for number in range(reviewers)]
+    Group.objects.get(name=REVIEWER).user_set.add(*people)
+    line = BenchData(_make_product("plate"), people, User.objects.create_superuser("manager"))
     other = _make_product("tile")
     with connection.cursor() as cursor:
         cursor.execute("SET synchronous_commit = off")
@@ -68,13 +68,3 @@ def _make_product(slug: str) -> Product:
     version = ModelVersion.objects.create(model=model, number=1, run=run, **fields)
     Promotion.objects.create(model=model, version=version, reason="The bench's version.")
     return product
-
-
-def _make_reviewer(name: str) -> User:
-    person = User.objects.create_user(name)
-    person.groups.add(Group.objects.get(name=REVIEWER))
-    return person
-
-
-def _make_manager() -> User:
-    return User.objects.create_superuser("manager")

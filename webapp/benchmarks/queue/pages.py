@@ -21,6 +21,8 @@ from webapp.benchmarks.queue.timing import Timing
 
 HISTORY_LIMIT_MS = 150.0
 REPEATS = 5
+# Pages that count a day's parts or all parts scan by design: only their time is reported.
+COUNTING_PAGES = ("metrics",)
 # Prefixes that match most parts, many old parts, a scattered few, one part, and none.
 SEARCHES = ("P-", "P-0001", "P-00002", "LOT7-", "LOT", "P-00000777", "NO-SUCH-PART", "Z")
 
@@ -42,9 +44,9 @@ class PageVisitor:
     def visit(self, timing: Timing, addresses: list[str], times: int, *, report_scans: bool = True) -> Timing:
         """Open each address ``times`` times, after one opening for its plans, which also warms it."""
         for address in addresses:
-            found = plans.sequential_scans(lambda: self.open(address))  # noqa: B023 - called at once
-            if found and report_scans:
-                self.sequential_scans[address] = found
+            scans = plans.sequential_scans(lambda: self.open(address))  # noqa: B023 - called at once
+            if scans and report_scans:
+                self.sequential_scans[address] = scans
             for _ in range(times):
                 timing.time(lambda: self.open(address), address)  # noqa: B023
         return timing
@@ -59,24 +61,21 @@ def logged_in_client(person: User) -> Client:
 
 def time_all_pages(visitor: PageVisitor, say: PrintLine) -> list[Timing]:
     """Time all pages."""
-    found = []
+    timings = []
     history = {
         "one filter": single_filter_urls(),
         "two filters": _filter_pair_urls(visitor.line),
         "cursor pages": _cursor_urls(visitor.line),
+        "part id": _search_urls(),
+        "contact sheet": ["/inspections/?look=sheet"],
     }
-    history |= {"part id": _search_urls(), "contact sheet": ["/inspections/?look=sheet"]}
     for name, addresses in history.items():
         timing = Timing(f"history, {name}", HISTORY_LIMIT_MS)
-        found.append(visitor.visit(timing, addresses, 1 if name == "two filters" else REPEATS))
+        timings.append(visitor.visit(timing, addresses, 1 if name == "two filters" else REPEATS))
         say(f"{len(addresses)} addresses: {timing.name}")
     for name, address in other_pages(visitor.line):
-        # Pages that count a day's parts or all parts scan by design: only their time is reported.
-        found.append(visitor.visit(Timing(name), [address], REPEATS, report_scans=name not in COUNTING_PAGES))
-    return found
-
-
-COUNTING_PAGES = ("metrics",)
+        timings.append(visitor.visit(Timing(name), [address], REPEATS, report_scans=name not in COUNTING_PAGES))
+    return timings
 
 
 def _choices(line: BenchData | None = None) -> dict[str, list[str]]:
@@ -94,10 +93,10 @@ def single_filter_urls() -> list[str]:
 
 def _filter_pair_urls(line: BenchData) -> list[str]:
     return [
-        _history_url({one: first, other: second})
-        for (one, firsts), (other, seconds) in combinations(_choices(line).items(), 2)
-        for first in firsts
-        for second in seconds
+        _history_url({name: value, other_name: other_value})
+        for (name, values), (other_name, other_values) in combinations(_choices(line).items(), 2)
+        for value in values
+        for other_value in other_values
     ]
 
 
@@ -125,7 +124,7 @@ def other_pages(line: BenchData) -> Iterator[tuple[str, str]]:
     yield "one part", f"/inspections/{judged.pk}/"
     yield "workbench", "/review/"
     yield "dashboard", "/"
-    yield "its four facts", "/dashboard/facts/?of=plate"
+    yield "dashboard, summary cards", "/dashboard/facts/?of=plate"
     yield "REST, newest", "/api/v1/inspections/"
     yield "REST, FAIL of a product", "/api/v1/inspections/?product=plate&verdict=FAIL"
     yield "REST, a rare reason", "/api/v1/inspections/?product=plate&reason=scoring_failed"

@@ -16,18 +16,18 @@ TABLE = Inspection._meta.db_table
 
 def sequential_scans(step: Callable[[], object]) -> list[str]:
     """Run the step and return its queries that scan the inspections sequentially."""
-    with CaptureQueriesContext(connection) as asked:
+    with CaptureQueriesContext(connection) as queries:
         step()
-    about = [query["sql"] for query in asked.captured_queries if TABLE in query["sql"]]
+    about = [query["sql"] for query in queries.captured_queries if TABLE in query["sql"]]
     return [sql for sql in about if sql.startswith(("SELECT", "UPDATE")) and any(_is_sequential_scan(_plan(sql)))]
 
 
 def _plan(sql: str) -> dict[str, Any]:
     with connection.cursor() as cursor:
         cursor.execute(f"EXPLAIN (FORMAT JSON) {sql}".replace("%", "%%"), [])
-        said = cursor.fetchone()[0]
-    found: dict[str, Any] = (json.loads(said) if isinstance(said, str) else said)[0]["Plan"]
-    return found
+        explained = cursor.fetchone()[0]
+    plan: dict[str, Any] = (json.loads(explained) if isinstance(explained, str) else explained)[0]["Plan"]
+    return plan
 
 
 def _is_sequential_scan(plan: dict[str, Any]) -> Iterator[bool]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,37 +38,44 @@ def run(folder: Path, count: int, seconds: float) -> int:
         candidate = stored.train_candidate(print_line)
         stored.store_parts(count)
         print_line(f"{count} parts are stored, decided by the champion")
-        wrong = [*_measure_replay(candidate, count), *_measure_challenger(site, candidate, crops, headers, seconds)]
-    return print_verdict(wrong)
+        return print_verdict(
+            [*_measure_replay(candidate, count), *_measure_challenger(site, candidate, crops, headers, seconds)]
+        )
 
 
-def _measure_replay(candidate: ModelVersion, count: int) -> list[str]:
+def _measure_replay(candidate: ModelVersion, count: int) -> Iterator[str]:
+    """Print the figures of a killed and continued replay; yield its faults."""
     from inspection.models import Replay, Rescore
     from inspection.replay import replay
 
-    keys = stored.newest_parts(count)
-    before = _baseline_rate(candidate, keys[:BASELINE_PARTS])
+    keys = stored.newest_parts(count)[:BASELINE_PARTS]
+    before = _baseline_rate(candidate, keys)
     row = replay.start(candidate, days=replay.MAX_DAYS, max_parts=count)
-    killed = _kill_when_scored(row, int(KILL_AT_SHARE * count))
-    kept = dict(Rescore.objects.filter(version=candidate).values_list("inspection_id", "pk"))
-    print_line(f"the replay's process was killed (signal 9) with {len(kept)} parts scored")
-    done = _wait(row)
-    again = dict(Rescore.objects.filter(version=candidate).values_list("inspection_id", "pk"))
-    pace = _replay_rate(row, killed)
-    after = _baseline_rate(candidate, keys[:BASELINE_PARTS])
-    alone = (before + after) / 2
-    print_line(f"scoring alone {before:.2f} and {after:.2f} parts/s, the replay {pace:.2f}: {pace / alone:.2f} of it")
-    twice = sum(again.get(key) != pk for key, pk in kept.items())
+    killed_at = _kill_when_scored(row, int(KILL_AT_SHARE * count))
+    scores = Rescore.objects.filter(version=candidate)
+    first_attempt = dict(scores.values_list("inspection_id", "pk"))
+    print_line(f"the replay's process was killed (signal 9) with {len(first_attempt)} parts scored")
+
+    def is_finished() -> bool:
+        row.refresh_from_db()
+        return row.finished
+
+    _wait_until(is_finished, "The replay does not end.")
+    final = dict(scores.values_list("inspection_id", "pk"))
+    rate = _replay_rate(row, killed_at)
+    after = _baseline_rate(candidate, keys)
+    ratio = rate / ((before + after) / 2)
+    print_line(f"scoring alone {before:.2f} and {after:.2f} parts/s, the replay {rate:.2f}: ratio {ratio:.2f}")
+    twice = sum(final.get(key) != pk for key, pk in first_attempt.items())
     print_line(
-        f"{done.attempt} attempts, {len(again)} of {len(done.parts)} parts scored, {twice} of the first attempt again"
+        f"{row.attempt} attempts, {len(final)} of {len(row.parts)} parts scored, {twice} of the first attempt scored "
+        "twice"
     )
-    print_line(next(line for line in done.log.splitlines()[::-1] if "scores to compute" in line))
-    wrong = []
-    if pace < MIN_RATE_RATIO * alone:
-        wrong.append(f"the replay reaches {pace / alone:.2f} of scoring alone, not {MIN_RATE_RATIO}")
-    if twice or len(again) != len(done.parts) or done.state != Replay.State.SUCCEEDED or done.attempt != 2:
-        wrong.append("the replay did not go on where it was killed")
-    return wrong
+    print_line(next(line for line in row.log.splitlines()[::-1] if "scores to make" in line))
+    if ratio < MIN_RATE_RATIO:
+        yield f"the replay reaches {ratio:.2f} of the rate of scoring alone, not {MIN_RATE_RATIO}"
+    if twice or len(final) != len(row.parts) or row.state != Replay.State.SUCCEEDED or row.attempt != 2:
+        yield "the replay did not continue where it was killed"
 
 
 def _baseline_rate(candidate: ModelVersion, keys: Sequence[UUID]) -> float:
@@ -98,27 +105,18 @@ def _kill_when_scored(row: Replay, at: int) -> float:
 
     from inspection.models import Rescore
 
-    _wait_until(lambda: Rescore.objects.filter(version=row.candidate).count() >= at, "The replay does not begin.")
+    _wait_until(lambda: Rescore.objects.filter(version=row.candidate).count() >= at, "The replay does not start.")
     for process in psutil.process_iter(["cmdline"]):
         if ["execute_replay", str(row.pk)] == (process.info["cmdline"] or [])[2:4]:
             process.kill()
     return timezone.now().timestamp()
 
 
-def _wait(row: Replay) -> Replay:
-    def ended() -> bool:
-        row.refresh_from_db()
-        return row.finished
-
-    _wait_until(ended, "The replay does not end.")
-    return row
-
-
-def _wait_until(reached: Callable[[], bool], otherwise: str) -> None:
+def _wait_until(condition: Callable[[], bool], error: str) -> None:
     deadline = time.monotonic() + DEADLINE_SECONDS
-    while not reached():
+    while not condition():
         if time.monotonic() > deadline:
-            raise TimeoutError(otherwise)
+            raise TimeoutError(error)
         time.sleep(0.5)
 
 
@@ -134,31 +132,30 @@ def _replay_rate(row: Replay, killed: float) -> float:
 
 def _measure_challenger(
     site: ours.RunningSite, candidate: ModelVersion, crops: Sequence[Path], headers: dict[str, str], seconds: float
-) -> list[str]:
-    """Measure a station's latency without and with a challenger, alternating, four times each."""
+) -> Iterator[str]:
+    """Print a station's latency without and with a challenger, alternating, four times each; yield the faults."""
     from inspection.models import Rescore
     from inspection.promotion import shadow_scoring
 
-    taken: dict[bool, list[float]] = {False: [], True: []}
+    latencies: dict[bool, list[float]] = {False: [], True: []}
     scored = Rescore.objects.by_challengers().count()
     for turn in range(8):
         challenged = turn % 4 in (1, 2)  # without, with, with, without: drift affects both alike
         running = shadow_scoring.start_challenge(candidate, by=None) if challenged else None
         time.sleep(6.0)  # the worker polls every five seconds
         load = post_images(site.url, crops, 2, seconds, headers, rate=STATION_RATE)
-        taken[challenged] += load.latencies_ms
+        latencies[challenged] += load.latencies_ms
         if running is not None:
             shadow_scoring.end_challenge(running, by=None)
             time.sleep(3.0)
-    middle = {name: float(np.percentile(some, 50)) for name, some in taken.items()}
-    for name, some in taken.items():
-        words, late = "with a challenger" if name else "without", np.percentile(some, 95)
-        print_line(
-            f"a station at {STATION_RATE:.0f} parts/s {words}: p50 {middle[name]:.0f}, p95 {late:.0f} ms, n {len(some)}"
-        )
-    scored, longer = Rescore.objects.by_challengers().count() - scored, middle[True] / middle[False]
-    print_line(f"the challenger scored {scored} parts; the station's median is {longer:.2f} times as long")
-    wrong = [] if scored else ["the challenger scored nothing"]
-    if longer > MAX_LATENCY_RATIO:
-        wrong.append(f"a station waits {longer:.2f} times as long with a challenger, not {MAX_LATENCY_RATIO}")
-    return wrong
+    for challenged, times in latencies.items():
+        title = f"a station at {STATION_RATE:.0f} parts/s {'with a challenger' if challenged else 'without'}"
+        p50, p95 = np.percentile(times, (50, 95))
+        print_line(f"{title}: p50 {p50:.0f}, p95 {p95:.0f} ms, n {len(times)}")
+    scored = Rescore.objects.by_challengers().count() - scored
+    ratio = float(np.median(latencies[True]) / np.median(latencies[False]))
+    print_line(f"the challenger scored {scored} parts; the station's median latency is {ratio:.2f} times as long")
+    if not scored:
+        yield "the challenger scored nothing"
+    if ratio > MAX_LATENCY_RATIO:
+        yield f"a station waits {ratio:.2f} times as long with a challenger, not {MAX_LATENCY_RATIO}"

@@ -22,7 +22,7 @@ def train_candidate(say: PrintLine) -> ModelVersion:
     from mltasks.models import TrainingRun
     from mltasks.training import training
 
-    say("another version learns ...")
+    say("training a candidate ...")
     product = Product.objects.get(slug=PRODUCT)
     product.training_settings = {**product.training_settings, "seed": 11}
     run = retrain(product, trigger=TrainingRun.Trigger.COMMAND, enqueue=False)

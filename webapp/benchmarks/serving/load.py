@@ -20,6 +20,7 @@ import numpy as np
 from webapp.benchmarks.serving.form_client import FormClient, Reply, multipart_form
 
 TIMEOUT = 120
+ACCEPTED = ("200", "201")
 RETRY_SECONDS = 0.2  # seconds until a client posts again when the server is unavailable
 
 
@@ -37,6 +38,11 @@ class Load:
     statuses: Counter[str] = field(default_factory=Counter)
     answers: list[tuple[int, dict[str, object]]] = field(default_factory=list)
     steps: dict[str, list[float]] = field(default_factory=dict)
+
+    @property
+    def refusals(self) -> dict[str, int]:
+        """Return the number of requests without an accepted part, by status."""
+        return {status: number for status, number in self.statuses.items() if status not in ACCEPTED}
 
     @property
     def rate(self) -> float:
@@ -103,9 +109,10 @@ def post_images(
 
 def _accepted(reply: Reply) -> tuple[str, dict[str, object] | None]:
     """Return status or error as text, and the JSON body of an accepted part."""
-    if reply.status not in (200, 201):
-        return reply.error or str(reply.status), None
+    status = reply.error or str(reply.status)
+    if status not in ACCEPTED:
+        return status, None
     try:
-        return str(reply.status), json.loads(reply.content)
+        return status, json.loads(reply.content)
     except ValueError as error:
         return type(error).__name__, None

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,7 @@ from mltasks.runs.execution import execute
 from mltasks.vision.benchmarks.printing import PrintLine
 from webapp.benchmarks.serving import parts
 from webapp.benchmarks.serving.load import Load
-from webapp.benchmarks.serving.processes import python_command, running_process
+from webapp.benchmarks.serving.processes import running_process
 from webapp.supervisor.valkey import free_port
 
 PRODUCT = "bench"
@@ -68,7 +68,8 @@ class RunningSite:
 
     def web_processes(self) -> list[psutil.Process]:
         """Return the web processes."""
-        return [one for one in self.supervisor.children(recursive=True) if "webapp.wsgi" in _command_line(one)]
+        children = self.supervisor.children(recursive=True)
+        return [process for process in children if "webapp.wsgi" in _command_line(process)]
 
 
 @contextmanager
@@ -77,7 +78,7 @@ def running_site(folder: Path, say: PrintLine) -> Iterator[RunningSite]:
     port = free_port()
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o711)
-    own = {
+    environment = {
         "PORT": str(port),
         "VAR": str(folder / "var"),
         "MEDIA_ROOT": str(folder / "media"),
@@ -87,10 +88,10 @@ def running_site(folder: Path, say: PrintLine) -> Iterator[RunningSite]:
         "STATION_RATE": "100000/second",
         "LOG_LEVEL": "WARNING",
     }
-    os.environ |= own
+    os.environ |= environment
     address = f"http://127.0.0.1:{port}"
     with running_process(
-        python_command("manage.py", "up", "--tied"), folder / "up.log", f"{address}/readyz", own
+        ("manage.py", "up", "--tied"), folder / "up.log", f"{address}/readyz", environment
     ) as supervisor:
         import django
 
@@ -104,19 +105,19 @@ def count_lost(load: Load, images: Sequence[Path]) -> int:
     from inspection.models import Inspection
 
     sent = [hashlib.sha256(path.read_bytes()).hexdigest() for path in images]
-    known = Inspection.objects.in_bulk([str(answer["id"]) for _, answer in load.answers])
-    rows, gone = {str(key): row for key, row in known.items()}, 0
-    on_disk: dict[str, bool] = {}
-    for number, answer in load.answers:
-        row = rows.get(str(answer["id"]))
+    rows = Inspection.objects.in_bulk([str(answer["id"]) for _, answer in load.answers])
+    by_id, on_disk = {str(key): row for key, row in rows.items()}, dict[str, str]()
+
+    def is_stored(number: int, answer: Mapping[str, object]) -> bool:
+        row = by_id.get(str(answer["id"]))
         if row is None or row.image_sha256 != sent[number] or not row.verdict:
-            gone += 1
-            continue
+            return False
         if row.image_name not in on_disk:
             with image_files.open_image(row) as stored:
-                on_disk[row.image_name] = hashlib.sha256(stored.read()).hexdigest() == sent[number]
-        gone += not on_disk[row.image_name]
-    return gone
+                on_disk[row.image_name] = hashlib.sha256(stored.read()).hexdigest()
+        return on_disk[row.image_name] == sent[number]
+
+    return sum(not is_stored(number, answer) for number, answer in load.answers)
 
 
 def _prepare_product(say: PrintLine) -> dict[str, str]:
@@ -135,13 +136,13 @@ def _prepare_product(say: PrintLine) -> dict[str, str]:
     with tempfile.TemporaryDirectory(prefix="sl-bench-") as name:
         write_image_folder(Path(name), labeled_set(5, good=GOOD_COUNT, scratch=SCRATCH_COUNT, excess=EXCESS_COUNT))
         import_images(product, Path(name))
-    say("a version learns ...")
+    say("training a version ...")
     run = retrain(product, trigger=TrainingRun.Trigger.COMMAND, enqueue=False)
     version = execute(training.TrainingExecutor(), run, lambda _: None)
-    registry.promote(version, by=None, reason="To be timed.")
-    seen = version.meta["input"]
-    say(f"version {version.number} sees {seen['height']} × {seen['width']} pixels")
-    # The part's place in a frame, as the person who sets up the camera draws it.
+    registry.promote(version, by=None, reason="Version of the benchmark.")
+    size = version.meta["input"]
+    say(f"input size of version {version.number}: {size['height']} × {size['width']} pixels")
+    # Region of interest: the part's position in a frame
     roi = ",".join(map(str, parts.PART_BOX))
     return {"crops": create_station(product, "crops")[1], "frames": create_station(product, "frames", roi)[1]}
 

@@ -20,15 +20,19 @@ START_SECONDS, STOP_SECONDS, POLL_SECONDS = 180.0, 30.0, 0.2
 
 @contextmanager
 def running_process(
-    command: list[str], log: Path, ready: str, environment: Mapping[str, str]
+    arguments: Sequence[str], log: Path, ready: str, environment: Mapping[str, str]
 ) -> Iterator[psutil.Process]:
-    """Start a process, yield it once ``ready`` answers, and end it afterwards.
+    """Start this Python with ``arguments``, yield its process once ``ready`` answers, and end it afterwards.
 
     Raises RuntimeError with the end of its log when it does not come up.
     """
     with log.open("ab") as out:
         process = subprocess.Popen(  # noqa: S603 - our own commands
-            command, cwd=REPOSITORY_ROOT, env={**os.environ, **environment}, stdout=out, stderr=out
+            [sys.executable, *arguments],
+            cwd=REPOSITORY_ROOT,
+            env={**os.environ, **environment},
+            stdout=out,
+            stderr=out,
         )
     try:
         _wait_until_ready(process, log, ready)
@@ -39,11 +43,6 @@ def running_process(
             process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
             process.kill()
-
-
-def python_command(*arguments: str) -> list[str]:
-    """Return the command line of this Python with ``arguments``."""
-    return [sys.executable, *arguments]
 
 
 class PeakMemory:
@@ -92,13 +91,11 @@ def megabytes(processes: Iterable[psutil.Process]) -> list[float]:
 
 def _wait_until_ready(process: subprocess.Popen[bytes], log: Path, ready: str) -> None:
     deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline:
-        if process.poll() is not None:
-            break
+    while time.monotonic() < deadline and process.poll() is None:
         try:
             with urllib.request.urlopen(ready, timeout=10) as answer:  # noqa: S310 - our own address
                 if answer.status == 200:
                     return
         except OSError:
             time.sleep(0.3)
-    raise RuntimeError(f"{' '.join(process.args)} did not come up:\n{log.read_text()[-3000:]}")  # type: ignore[arg-type]
+    raise RuntimeError(f"{' '.join(process.args)} did not start:\n{log.read_text()[-3000:]}")  # type: ignore[arg-type]

@@ -24,6 +24,6 @@ class LoadResult:
         load = self.load
         percentiles = "".join(f"{load.percentile(percent):9.0f}" for percent in (50, 95, 99))
         figures = f"{load.rate:9.1f}{percentiles}{self.memory:9.0f}"
-        refused = {name: number for name, number in load.statuses.items() if name not in ("200", "201")}
-        kept = "" if self.lost is None else f"   {len(load.answers)} kept, {self.lost} lost"
-        return f"{self.server:<13}{self.kind:<8}{load.clients:>8}{figures}{kept}{f'   {refused}' if refused else ''}"
+        kept = "" if self.lost is None else f"   {len(load.answers)} stored, {self.lost} lost"
+        refused = f"   {load.refusals}" if load.refusals else ""
+        return f"{self.server:<13}{self.kind:<8}{load.clients:>8}{figures}{kept}{refused}"

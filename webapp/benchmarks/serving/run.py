@@ -17,10 +17,9 @@ from mltasks.vision.benchmarks.serving_speed.processor_limit import ProcessorLim
 from webapp.benchmarks.serving import ours, parts
 from webapp.benchmarks.serving.load import post_images
 from webapp.benchmarks.serving.plot import plot_rates
-from webapp.benchmarks.serving.processes import PeakMemory, python_command, running_process
+from webapp.benchmarks.serving.processes import PeakMemory, running_process
 from webapp.benchmarks.serving.results import TABLE_HEADER, LoadResult
-from webapp.benchmarks.serving.soak import MAX_SLOPE_MB_PER_HOUR, Soak
-from webapp.benchmarks.serving.soak import run_soak as run_soak
+from webapp.benchmarks.serving.soak import MAX_SLOPE_MB_PER_HOUR, Soak, run_soak
 from webapp.supervisor.valkey import free_port
 
 CLIENTS = (1, 4, 16)
@@ -41,7 +40,7 @@ def run(folder: Path, seconds: float, images: Path | None, *, soak: float = 0.0,
         "frames": parts.draw_frames(folder / "frames"),
     }
     rows: list[LoadResult] = []
-    long: Soak | None = None
+    soaked: Soak | None = None
     with ours.running_site(folder / "ours", print_line) as site, _peer(folder) as (url, process):
         for kind, paths in kinds.items():
             headers = site.headers(kind)
@@ -59,17 +58,17 @@ def run(folder: Path, seconds: float, images: Path | None, *, soak: float = 0.0,
                 rows.append(_print_row(LoadResult("peer", kind, load, memory.peak)))
         rows.append(_print_row(_load_with_kill(site, kinds["crops"], seconds)))
         if soak:
-            long = _run_soak(site, rows, kinds["crops"], 60 * soak)
-        near = measure_limit(site.graph_path())
+            soaked = _run_soak(site, rows, kinds["crops"], 60 * soak)
+        limit = measure_limit(site.graph_path())
     if plot is not None:
         plot_rates(plot, rows)
-    return _exit_status(rows, near, long)
+    return _exit_status(rows, limit, soaked)
 
 
 def _run_soak(site: ours.RunningSite, rows: Sequence[LoadResult], paths: Sequence[Path], seconds: float) -> Soak:
     """Run the soak at the server's capacity, its rate with 16 cameras."""
     capacity = next(row.load.rate for row in rows if (row.server, row.kind, row.load.clients) == CAPACITY_LOAD)
-    print_line(f"soaking for {seconds / 60:.0f} minutes ...")
+    print_line(f"soak: {seconds / 60:.0f} minutes ...")
     return run_soak(site.url, paths, seconds, capacity, site.headers("crops"), site.web_processes)
 
 
@@ -96,15 +95,14 @@ def _load_with_kill(site: ours.RunningSite, paths: Sequence[Path], seconds: floa
 @contextmanager
 def _peer(folder: Path) -> Iterator[tuple[str, psutil.Process]]:
     port = free_port()
-    command = python_command(
-        "-m", "uvicorn", "webapp.benchmarks.serving.peer_app:app", "--port", str(port), "--log-level", "warning"
-    )
+    application = ("-m", "uvicorn", "webapp.benchmarks.serving.peer_app:app")
+    arguments = (*application, "--port", str(port), "--log-level", "warning")
     address = f"http://127.0.0.1:{port}"
-    with running_process(command, folder / "peer.log", f"{address}/healthz", {}) as process:
+    with running_process(arguments, folder / "peer.log", f"{address}/healthz", {}) as process:
         yield f"{address}/predict", process
 
 
-def _exit_status(rows: list[LoadResult], near: ProcessorLimit, long: Soak | None) -> int:
+def _exit_status(rows: list[LoadResult], limit: ProcessorLimit, soak: Soak | None) -> int:
     print_line(
         f"\n{os.cpu_count()} cores of {_processor()}, {psutil.virtual_memory().total / 2**30:.0f} GB\n\n{TABLE_HEADER}"
     )
@@ -115,39 +113,40 @@ def _exit_status(rows: list[LoadResult], near: ProcessorLimit, long: Soak | None
         if row.load.steps and row.load.clients == 1:
             spent = ", ".join(f"{name} {np.median(times):.0f}" for name, times in row.load.steps.items())
             print_line(f"{row.kind}, 1 client, median milliseconds on the server: {spent}")
-    return print_verdict([*_rate_failures(rows), *_resource_failures(rows, near, long)])
+    return print_verdict([*_rate_failures(rows), *_resource_failures(rows, limit, soak)])
 
 
 def _rate_failures(rows: Sequence[LoadResult]) -> Iterator[str]:
     """Yield rates and latencies that miss their targets relative to the peer's."""
-    found = {(row.server, row.kind, row.load.clients): row.load for row in rows}
-    for kind, wanted in MIN_RATE_RATIOS.items():
+    loads = {(row.server, row.kind, row.load.clients): row.load for row in rows}
+    for kind, minimum in MIN_RATE_RATIOS.items():
         for clients in CLIENTS:
-            mine, peer = found["Second Look", kind, clients], found["peer", kind, clients]
-            ratio = mine.rate / peer.rate if peer.rate else float("inf")
-            print_line(f"{kind}, {clients} clients: {ratio:.2f} times the peer's rate")
-            if clients > 1 and ratio < wanted:
-                yield f"{kind}, {clients} clients: {ratio:.2f} times the peer's rate, not {wanted:.0f}"
-            if kind == "crops" and clients > 1 and mine.percentile(95) > peer.percentile(50):
-                ours, theirs = mine.percentile(95), peer.percentile(50)
-                yield f"{kind}, {clients} clients: p95 {ours:.0f} ms, the peer's p50 is {theirs:.0f}"
+            product, peer = loads["Second Look", kind, clients], loads["peer", kind, clients]
+            ratio = product.rate / peer.rate if peer.rate else float("inf")
+            title = f"{kind}, {clients} clients"
+            print_line(f"{title}: {ratio:.2f} times the peer's rate")
+            if clients > 1 and ratio < minimum:
+                yield f"{title}: {ratio:.2f} times the peer's rate, not {minimum:.0f}"
+            p95, peer_p50 = product.percentile(95), peer.percentile(50)
+            if kind == "crops" and clients > 1 and p95 > peer_p50:
+                yield f"{title}: p95 {p95:.0f} ms, above the peer's p50 of {peer_p50:.0f} ms"
 
 
-def _resource_failures(rows: Sequence[LoadResult], near: ProcessorLimit, long: Soak | None) -> Iterator[str]:
+def _resource_failures(rows: Sequence[LoadResult], limit: ProcessorLimit, soak: Soak | None) -> Iterator[str]:
     """Yield lost parts, slow inference, high memory, and errors and growth of the soak."""
     for row in rows:
         if row.lost:
-            yield f"{row.server}, {row.kind}, {row.load.clients}: {row.lost} lost"
-    print_line(f"inference alone: {near.describe()}")
-    if near.ratio > MAX_LIMIT_RATIO:
-        yield f"inference takes {near.ratio:.2f} times the machine's limit, not {MAX_LIMIT_RATIO}"
-    if long is not None:
-        print_line(long.summary())
-        if long.error_count or long.slope > MAX_SLOPE_MB_PER_HOUR:
-            yield f"soak: {long.error_count} errors, {long.slope:+.1f} MB an hour"
-    most = max(row.memory for row in rows if row.server == "Second Look")
-    if most >= MAX_MEMORY_MB:
-        yield f"a web process took {most:.0f} MB, not under {MAX_MEMORY_MB:.0f}"
+            yield f"{row.server}, {row.kind}, {row.load.clients} clients: {row.lost} parts lost"
+    print_line(f"inference alone: {limit.describe()}")
+    if limit.ratio > MAX_LIMIT_RATIO:
+        yield f"inference takes {limit.ratio:.2f} times the processor's limit, not {MAX_LIMIT_RATIO}"
+    if soak is not None:
+        print_line(soak.summary())
+        if soak.error_count or soak.slope > MAX_SLOPE_MB_PER_HOUR:
+            yield f"soak: {soak.error_count} errors, {soak.slope:+.1f} MB an hour"
+    peak = max(row.memory for row in rows if row.server == "Second Look")
+    if peak >= MAX_MEMORY_MB:
+        yield f"a web process took {peak:.0f} MB, not under {MAX_MEMORY_MB:.0f}"
 
 
 def _processor() -> str:

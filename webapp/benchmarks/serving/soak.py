@@ -33,7 +33,7 @@ class Soak:
     @property
     def error_count(self) -> int:
         """Return the number of failed requests."""
-        return sum(number for status, number in self.load.statuses.items() if status not in ("200", "201"))
+        return sum(self.load.refusals.values())
 
     @property
     def slope(self) -> float:
@@ -50,9 +50,8 @@ class Soak:
         return (
             f"soak: {load.seconds / 60:.0f} minutes at {self.rate:.1f} parts/s ({CAPACITY_SHARE:.0%} of capacity), "
             f"{len(load.answers):,} answered, {self.error_count} errors, p50 {load.percentile(50):.0f}, "
-            f"p95 {load.percentile(95):.0f}, "
-            f"p99 {load.percentile(99):.0f} ms; "
-            f"web processes {first:.0f} MB, then {last:.0f} MB, {self.slope:+.1f} MB an hour"
+            f"p95 {load.percentile(95):.0f}, p99 {load.percentile(99):.0f} ms; "
+            f"web processes {first:.0f} MB at the start, {last:.0f} MB at the end, {self.slope:+.1f} MB an hour"
         )
 
 
