@@ -32,12 +32,12 @@ class VerificationAdmin(ReadOnlyAdmin):
     @admin.display(description=_("findings"))
     def finding_list(self, row: Verification) -> SafeString:
         """Return the list of findings with their explanations."""
-        lines = ((_result_badge(holds), title, explanation) for title, holds, explanation in titled_findings(row))
+        lines = ((_result_badge(passed), title, explanation) for title, passed, explanation in titled_findings(row))
         return format_html("<ul>{}</ul>", format_html_join("", "<li>{} <b>{}.</b> {}</li>", lines))
 
 
-def _result_badge(holds: bool) -> SafeString:
-    return badge(gettext("passed"), "good") if holds else badge(gettext("failed"), "bad")
+def _result_badge(passed: bool) -> SafeString:
+    return badge(gettext("passed"), "good") if passed else badge(gettext("failed"), "bad")
 
 
 @admin.register(VerifyingRun)

@@ -77,10 +77,10 @@ def unpack(packed: zipfile.ZipFile, files: Mapping[str, FileEntry], folder: Path
 
     Raises ValueError for a missing or additional file, and for a wrong size or hash.
     """
-    there = set(packed.namelist()) - set(_MAX_BYTES)
-    wrong = sorted(there ^ {FILES + name for name in files})
-    if wrong:
-        raise ValueError(f"{wrong[0]} is {'not in the signed list' if wrong[0] in there else 'missing'}")
+    present = set(packed.namelist()) - set(_MAX_BYTES)
+    mismatches = sorted(present ^ {FILES + name for name in files})
+    if mismatches:
+        raise ValueError(f"{mismatches[0]} is {'not in the signed list' if mismatches[0] in present else 'missing'}")
     folder.mkdir()
     for name, entry in files.items():
         if packed.getinfo(FILES + name).file_size != entry.size:

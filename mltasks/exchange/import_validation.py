@@ -92,8 +92,8 @@ def refuse_duplicate(model_id: int, sha256: str, excluding: ModelVersion | None 
 
     ``excluding`` is the version being imported.
     """
-    same = ModelVersion.objects.filter(model_id=model_id, sha256=sha256)
-    duplicate = (same.exclude(pk=excluding.pk) if excluding else same).first()
+    rows = ModelVersion.objects.filter(model_id=model_id, sha256=sha256)
+    duplicate = (rows.exclude(pk=excluding.pk) if excluding else rows).first()
     if duplicate is not None:
         raise ImportRefused(_("This plant already has this version: it is {version}.").format(version=duplicate))
 

@@ -33,23 +33,23 @@ def recover_runs() -> int:
 
 def release_abandoned() -> int:
     """Requeue runs with expired leases, or fail them after their last attempt; return how many."""
-    freed = 0
+    released = 0
     for kind in run_classes():
         for run in runs_of(kind).abandoned().defer("log", "epochs"):
             if run.lease_token is not None:
                 silence = f"The {run.activity} did not report for {LEASE_DURATION.seconds} s"
                 reason = f"{silence}: its worker or its machine stopped"
-                freed += release_after_failure(run, run.lease_token, reason)
-    return freed
+                released += release_after_failure(run, run.lease_token, reason)
+    return released
 
 
 def resend_lost_messages() -> int:
     """Send messages again for queued runs that no worker took; return how many were sent."""
-    never = Q(enqueued_at=None, created_at__lt=Now() - ENQUEUE_GRACE)
-    long_ago = Q(enqueued_at__lt=Now() - ENQUEUE_TIMEOUT)
+    never_sent = Q(enqueued_at=None, created_at__lt=Now() - ENQUEUE_GRACE)
+    sent_long_ago = Q(enqueued_at__lt=Now() - ENQUEUE_TIMEOUT)
     waiting = [
         (pk, kind)
         for kind in run_classes()
-        for pk in runs_of(kind).queued().filter(never | long_ago).values_list("pk", flat=True)
+        for pk in runs_of(kind).queued().filter(never_sent | sent_long_ago).values_list("pk", flat=True)
     ]
     return sum(dispatch.enqueue(pk, kind) for pk, kind in waiting)

@@ -85,9 +85,9 @@ def record_growth(size: int) -> None:
     """Add written bytes to the cache's size; evict files when a check is due."""
     with _lock:
         # The first file of a process triggers a check, too: the process does not know the cache's size yet.
-        unseen = _unaccounted_bytes.get(root(), settings.MEDIA_CACHE_BYTES) + size
-        due = unseen > settings.MEDIA_CACHE_BYTES * CHECK_SHARE
-        _unaccounted_bytes[root()] = 0 if due else unseen
+        unaccounted = _unaccounted_bytes.get(root(), settings.MEDIA_CACHE_BYTES) + size
+        due = unaccounted > settings.MEDIA_CACHE_BYTES * CHECK_SHARE
+        _unaccounted_bytes[root()] = 0 if due else unaccounted
     if due:
         evict()
 
@@ -100,8 +100,8 @@ def evict() -> int:
     atomic_files.remove_old_drafts(root() / DRAFT_FOLDER)
     files = sorted(_files())
     total = sum(size for _, size, _ in files)
-    spare = total + shutil.disk_usage(root()).free - settings.MIN_FREE_DISK_BYTES
-    limit = min(settings.MEDIA_CACHE_BYTES, spare)
+    available = total + shutil.disk_usage(root()).free - settings.MIN_FREE_DISK_BYTES
+    limit = min(settings.MEDIA_CACHE_BYTES, available)
     if total <= limit:
         return 0
     removed, recent = 0, time.time() - RECENT_USE_SECONDS
@@ -117,9 +117,9 @@ def evict() -> int:
 
 def _files() -> Iterator[tuple[float, int, Path]]:
     """Yield last use, size and path of every file that may be evicted."""
-    kept = {str(root() / DRAFT_FOLDER), str(root() / PINNED_FOLDER)}
-    for folder, below, names in os.walk(root()):
-        below[:] = [name for name in below if str(Path(folder, name)) not in kept]
+    excluded = {str(root() / DRAFT_FOLDER), str(root() / PINNED_FOLDER)}
+    for folder, subfolders, names in os.walk(root()):
+        subfolders[:] = [name for name in subfolders if str(Path(folder, name)) not in excluded]
         for name in names:
             path = Path(folder, name)
             try:

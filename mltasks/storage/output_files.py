@@ -46,14 +46,14 @@ def write(target: str, default_name: str, fill: Fill, *, scratch: Path | None = 
     path = Path(target)
     if path.is_dir():
         path /= default_name
-    old = _status(path)
-    if old is not None and not stat.S_ISREG(old.st_mode):
+    existing = _status(path)
+    if existing is not None and not stat.S_ISREG(existing.st_mode):
         _stream(lambda: path.open("wb"), fill, scratch)
-    elif old is not None and os.path.samestat(old, os.fstat(STDOUT)):
+    elif existing is not None and os.path.samestat(existing, os.fstat(STDOUT)):
         # The shell redirects standard output to this file: later output belongs behind the export.
         _stream(lambda: os.fdopen(os.dup(STDOUT), "wb"), fill, scratch)
     else:
-        _replace(Path(os.path.realpath(path)), old, fill)
+        _replace(Path(os.path.realpath(path)), existing, fill)
     return printable_filename(str(path)), False
 
 
@@ -69,24 +69,24 @@ def _status(path: Path) -> os.stat_result | None:
 
 
 def _stream(opened: Callable[[], BinaryIO], fill: Fill, scratch: Path | None) -> None:
-    with tempfile.TemporaryFile(dir=scratch) as whole:
-        fill(whole)
-        whole.seek(0)
+    with tempfile.TemporaryFile(dir=scratch) as export:
+        fill(export)
+        export.seek(0)
         sys.stdout.flush()
         with opened() as stream:
-            shutil.copyfileobj(whole, stream)
+            shutil.copyfileobj(export, stream)
 
 
-def _replace(path: Path, old: os.stat_result | None, fill: Fill) -> None:
-    """Write the file atomically; keep the old file's permissions, and its owner where allowed."""
+def _replace(path: Path, existing: os.stat_result | None, fill: Fill) -> None:
+    """Write the file atomically; keep the existing file's permissions, and its owner where allowed."""
     if not path.parent.is_dir():
         raise FileNotFoundError(errno.ENOENT, "there is no such folder", str(path))
 
     def fill_draft(draft: BinaryIO) -> None:
-        if old is not None:
+        if existing is not None:
             with contextlib.suppress(PermissionError):
-                os.fchown(draft.fileno(), old.st_uid, old.st_gid)
-            os.fchmod(draft.fileno(), stat.S_IMODE(old.st_mode))
+                os.fchown(draft.fileno(), existing.st_uid, existing.st_gid)
+            os.fchmod(draft.fileno(), stat.S_IMODE(existing.st_mode))
         fill(draft)
 
     atomic_files.write(path, fill_draft, draft_dir=path.parent, durable=True)

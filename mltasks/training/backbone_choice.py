@@ -59,9 +59,9 @@ def local_weights(weights: str) -> str:
     path, sha256 = weights.rsplit(_HASH_SEPARATOR, 1)
     # Model, `backbones` and file, as in `BackboneRun.file`: VERSIONS_DIR differs between machines.
     name = "/".join(Path(path).parts[-3:])
-    here = Path(settings.VERSIONS_DIR) / name
-    if not here.is_file():
+    target = Path(settings.VERSIONS_DIR) / name
+    if not target.is_file():
         read = partial(object_store.version_bucket().read, name)
         with object_store.version_scratch_folder() as drafts:
-            object_store.retry_while_unreachable(lambda: fetch(here, sha256, read, draft_dir=drafts, durable=True))
-    return f"{here}{_HASH_SEPARATOR}{sha256}"
+            object_store.retry_while_unreachable(lambda: fetch(target, sha256, read, draft_dir=drafts, durable=True))
+    return f"{target}{_HASH_SEPARATOR}{sha256}"

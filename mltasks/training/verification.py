@@ -68,11 +68,11 @@ def verify(
 def record(version: ModelVersion, findings: Sequence[Finding], *, by: User | None) -> Verification:
     """Record the findings as an immutable verification."""
     # The finding about an imported version's weights says that it can't be retrained here.
-    here = not hasattr(version, "imported")
+    is_local = not hasattr(version, "imported")
     return Verification.objects.create(
         version=version,
         holds=all(finding.holds for finding in findings),
-        learned_again=here and any(finding.what == WEIGHTS for finding in findings),
+        learned_again=is_local and any(finding.what == WEIGHTS for finding in findings),
         findings=[asdict(finding) for finding in findings],
         by=by,
     )
@@ -112,8 +112,8 @@ def _check_signature(version: ModelVersion, imported: ImportedVersion) -> Iterat
         return
     trusted = "" if trust_store.is_trusted(imported.fingerprint) else " That key is no longer trusted here."
     yield Finding("signature", valid, f"The document is {'' if valid else 'not '}signed by {by}.{trusted}")
-    same = (signed.sha256, signed.evaluation) == (version.sha256, version.report.evaluation)
-    yield Finding("report", same, f"Digest and figures {'are equal to' if same else 'differ from'} the signed ones.")
+    equal = (signed.sha256, signed.evaluation) == (version.sha256, version.report.evaluation)
+    yield Finding("report", equal, f"Digest and figures {'are equal to' if equal else 'differ from'} the signed ones.")
     if signed.snapshot is None:
         yield Finding("snapshot", False, NO_SNAPSHOT)
         return
@@ -148,13 +148,13 @@ def _check_retraining(
     with scratch_folder(Path(settings.VERSIONS_DIR) / ".verifying") as folder:
         retrained = learn(samples, config, folder / "retrained", report)
         differences = _differences(version.meta, retrained.meta)
-        same = _weights_sha256(version.path) == _weights_sha256(folder / "retrained")
-        result = f"Retrained from its snapshot: {'same' if same else 'different'} weights"
+        equal = _weights_sha256(version.path) == _weights_sha256(folder / "retrained")
+        result = f"Retrained from its snapshot: {'same' if equal else 'different'} weights"
         if differences:
             yield Finding(WEIGHTS, True, f"{result}. They need not be equal: {', '.join(differences)}.")
         else:
-            environment = "bit for bit" if same else "although machine, libraries and code are the same"
-            yield Finding(WEIGHTS, same, f"{result}, {environment}.")
+            environment = "bit for bit" if equal else "although machine, libraries and code are the same"
+            yield Finding(WEIGHTS, equal, f"{result}, {environment}.")
         yield _compare_metrics(version.report.evaluation["metrics"], retrained.report["metrics"], exact=not differences)
 
 
