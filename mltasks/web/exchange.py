@@ -68,11 +68,10 @@ def plant_key(request: HttpRequest) -> HttpResponse:
 
 
 def _render_page(request: HttpRequest, model: RegisteredModel, form: ImportForm, status: int = 200) -> HttpResponse:
-    own = signing.fingerprint(signing.own_public_key())
     context: dict[str, Any] = {
         "model": model,
         "form": form,
-        "own": format_fingerprint(own),
+        "own_fingerprint": format_fingerprint(signing.fingerprint(signing.own_public_key())),
         "plants": TrustedPlant.objects.select_related("added_by"),
     }
     return render(request, "models/import.html", context, status=status)
