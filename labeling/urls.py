@@ -24,7 +24,7 @@ urlpatterns = [
     path("inspections/<uuid:key>/correct/", inspections.correct, name="part-correct"),
     path("inspections/<uuid:key>/score/", inspections.score, name="part-score"),
     path("inspections/<uuid:key>/undo/", inspections.undo, name="part-undo"),
-    path("models/<slug:model>/snapshot-<int:number>/", snapshots.snapshot, name="snapshot"),
+    path("models/<slug:model>/snapshot-<int:number>/", snapshots.show_snapshot, name="snapshot"),
     path(
         "models/<slug:model>/snapshot-<int:number>/manifest.<slug:form>",
         snapshots.manifest,

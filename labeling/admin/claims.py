@@ -57,5 +57,4 @@ class ClaimAdmin(PartColumns):
         held = list(chosen.filter(closed_at__isnull=True))
         for claim in held:
             queue.release(claim)
-        said = gettext("Released the open claims: {number}.")
-        messages.success(request, said.format(number=len(held)))
+        messages.success(request, gettext("Released the open claims: {number}.").format(number=len(held)))

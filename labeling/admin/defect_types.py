@@ -50,17 +50,17 @@ class DefectTypeAdmin(ModelAdmin):
 
     def save_model(self, request: HttpRequest, obj: DefectType, form: Any, change: bool) -> None:
         """Save by the same service functions as the defect type's page."""
-        said = {"name": obj.name, "key": obj.key, "colour": obj.colour}
+        fields = {"name": obj.name, "key": obj.key, "colour": obj.colour}
         if change:
-            defect_type_service.change_type(obj, **said)
+            defect_type_service.change_type(obj, **fields)
         else:
-            obj.pk = defect_type_service.add_type(obj.product, **said).pk
+            obj.pk = defect_type_service.add_type(obj.product, **fields).pk
 
     def changeform_view(self, request: HttpRequest, *args: Any, **options: Any) -> HttpResponse:
         """Show a refusal that is raised only under the product's lock as a message."""
         try:
-            found: HttpResponse = super().changeform_view(request, *args, **options)
-            return found
+            response: HttpResponse = super().changeform_view(request, *args, **options)
+            return response
         except InvalidDefectType as refusal:
             messages.error(request, str(refusal))
             return HttpResponseRedirect(request.get_full_path())

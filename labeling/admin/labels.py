@@ -39,8 +39,8 @@ class LabeledPartAdmin(PartColumns):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Return all rows except verdicts on parts that this user is judging now."""
-        found: QuerySet[Any] = super().get_queryset(request)
-        return found.exclude(inspection__in=parts_hidden_from(cast(User, request.user)))
+        rows: QuerySet[Any] = super().get_queryset(request)
+        return rows.exclude(inspection__in=parts_hidden_from(cast(User, request.user)))
 
     @admin.display(description=_("image"))
     def large_picture(self, row: Label | Review) -> SafeString:
@@ -52,8 +52,8 @@ class LabeledPartAdmin(PartColumns):
     @admin.display(description=_("verdict"), ordering="verdict")
     def verdict_badge(self, row: Label | Review) -> SafeString:
         """Return PASS or FAIL with its defect type."""
-        words = f"{row.get_verdict_display()} {current_type_name(row.defect_type)}".strip()
-        return badge(words, VERDICT_BADGES[Verdict(row.verdict)])
+        text = f"{row.get_verdict_display()} {current_type_name(row.defect_type)}".strip()
+        return badge(text, VERDICT_BADGES[Verdict(row.verdict)])
 
 
 @admin.register(Label)
@@ -100,18 +100,19 @@ class LabelAdmin(LabeledPartAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Label]:
         """Annotate the standing label and the open recheck, unless that recheck is blind."""
         newest = Label.objects.not_undone().filter(inspection=OuterRef("inspection")).order_by("-created_at", "-id")
-        found: QuerySet[Label] = super().get_queryset(request)
-        known = [Recheck.Reason.DOUBTED, Recheck.Reason.DISPUTED]
-        again = Recheck.objects.open().filter(label=OuterRef("pk"), reason__in=known)
-        return found.annotate(standing=Subquery(newest.values("pk")[:1]), again=Subquery(again.values("reason")[:1]))
+        labels: QuerySet[Label] = super().get_queryset(request)
+        not_blind = [Recheck.Reason.DOUBTED, Recheck.Reason.DISPUTED]
+        rechecks = Recheck.objects.open().filter(label=OuterRef("pk"), reason__in=not_blind)
+        reason = Subquery(rechecks.values("reason")[:1])
+        return labels.annotate(standing=Subquery(newest.values("pk")[:1]), recheck_reason=reason)
 
     @admin.display
     def status(self, label: Any) -> SafeString:
         """Return a badge that says if the label counts."""
         if hasattr(label, "undo"):
             return badge(gettext("undone by {person}").format(person=label.undo.by), "past")
-        if label.again:
-            disputed = label.again == Recheck.Reason.DISPUTED
+        if label.recheck_reason:
+            disputed = label.recheck_reason == Recheck.Reason.DISPUTED
             return badge(
                 gettext("disputed, not used for training") if disputed else gettext("counts, label issue"), "busy"
             )
@@ -142,8 +143,7 @@ class LabelAdmin(LabeledPartAdmin):
                 undone += 1
             except (Refusal, PermissionDenied) as refusal:
                 messages.warning(request, f"{label.inspection}: {refusal}")
-        said = gettext("Undone: {number} of {all}.")
-        messages.success(request, said.format(number=undone, all=len(labels)))
+        messages.success(request, gettext("Undone: {number} of {all}.").format(number=undone, all=len(labels)))
 
 
 @admin.register(Review)

@@ -60,10 +60,10 @@ class RecheckAdmin(PartColumns):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Recheck]:
         """Return the rechecks; open blind ones only for users who may adjudicate."""
-        found: QuerySet[Recheck] = super().get_queryset(request)
+        rechecks: QuerySet[Recheck] = super().get_queryset(request)
         if request.user.has_perm(ADJUDICATE_PERMISSION):
-            return found
-        return found.exclude(closed_at=None, reason__in=[Recheck.Reason.SECOND, Recheck.Reason.REPEAT])
+            return rechecks
+        return rechecks.exclude(closed_at=None, reason__in=[Recheck.Reason.SECOND, Recheck.Reason.REPEAT])
 
     def has_view_permission(self, request: HttpRequest, obj: Recheck | None = None) -> bool:
         """Return True if the user may view labels."""
@@ -81,5 +81,5 @@ class RecheckAdmin(PartColumns):
     @admin.display(ordering="outcome")
     def status(self, recheck: Recheck) -> SafeString:
         """Return a badge: waiting, or the outcome."""
-        words = recheck.get_outcome_display().lower() if recheck.closed_at else gettext("waits for a person")
-        return badge(words, OUTCOME_BADGES[recheck.outcome])
+        text = recheck.get_outcome_display().lower() if recheck.closed_at else gettext("waits for a person")
+        return badge(text, OUTCOME_BADGES[recheck.outcome])

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any, cast
 
 from django.contrib.auth.models import User
-from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
+from rest_framework.generics import get_object_or_404
 from rest_framework.permissions import BasePermission, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -15,7 +15,6 @@ from rest_framework.views import APIView
 
 from inspection.api.openapi import INSPECTION_ID
 from inspection.models import Inspection
-from labeling.api.review_steps import uuid_of
 from labeling.history import part_lineage
 from labeling.review import blinding
 from mltasks.api.default_permission import requires
@@ -69,8 +68,8 @@ class InspectionLineage(APIView):
         It leads from the verdict over labels, version and snapshot to the code, libraries, machine and seed. Each label
         lists the versions that were trained on it.
         """
-        known = Inspection.objects.select_related("product__registered_model", "model_version")
-        found = get_object_or_404(known, pk=uuid_of(inspection_id))
+        inspections = Inspection.objects.select_related("product__registered_model", "model_version")
+        part = get_object_or_404(inspections, pk=inspection_id)
         reader = cast(User, request.user)
-        blind = found.pk in blinding.parts_judged_blind(reader)
-        return Response(part_lineage.build_part_lineage(found, hidden=blinding.parts_hidden_from(reader), blind=blind))
+        blind = part.pk in blinding.parts_judged_blind(reader)
+        return Response(part_lineage.build_part_lineage(part, hidden=blinding.parts_hidden_from(reader), blind=blind))

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.http import Http404
-from django.shortcuts import get_object_or_404
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework.generics import get_object_or_404
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from inspection.api.openapi import INSPECTION_ID
 from inspection.models import Inspection
-from labeling.api.review_steps import TAG, ClaimStep, ReviewView, claim_step, uuid_of
+from labeling.api.review_steps import TAG, ClaimStep, ReviewView, claim_step
 from labeling.api.serializers import (
     ClaimRequestSerializer,
     ClaimSerializer,
@@ -27,6 +26,7 @@ from labeling.models import Claim, Label, Skip
 from labeling.queue import near_duplicate_claims, queue
 from labeling.review import review, skips
 from mltasks.api.steps import read_body, step
+from mltasks.web.access import parse_row_id
 
 LABEL_PARAMETER = OpenApiParameter("label_id", OpenApiTypes.INT64, OpenApiParameter.PATH)
 
@@ -45,12 +45,13 @@ class QueueClaim(ReviewView):
 
         204 if no part waits, or if you hold as many claims as allowed.
         """
-        asked = read_body(request, ClaimRequestSerializer)
-        if "inspection" in asked:
-            claim: Claim | None = queue.claim_part(asked["inspection"], reviewer=self.reviewer)
+        fields = read_body(request, ClaimRequestSerializer)
+        if "inspection" in fields:
+            claim: Claim | None = queue.claim_part(fields["inspection"], reviewer=self.reviewer)
         else:
-            known = asked.get("excluding", ())
-            claim = queue.claim(reviewer=self.reviewer, product=asked.get("product"), excluding=known)
+            claim = queue.claim(
+                reviewer=self.reviewer, product=fields.get("product"), excluding=fields.get("excluding", ())
+            )
         return Response(status=204) if claim is None else Response(ClaimSerializer(claim).data)
 
 
@@ -58,26 +59,26 @@ class QueueVerdict(ClaimStep):
     """Give a verdict on a claimed part."""
 
     @claim_step(QueueVerdictRequestSerializer, {201: LabelSerializer}, operation_id="queue_verdict")
-    def post(self, claim: Claim, **asked: Any) -> Label:
+    def post(self, claim: Claim, **fields: Any) -> Label:
         """Give your verdict on the claimed part.
 
         The same verdict sent again returns the first label. 409 `claim_lost` if another reviewer holds or resolved the
         part.
         """
-        return review.resolve(claim, **asked)
+        return review.resolve(claim, **fields)
 
 
 class QueueSkip(ClaimStep):
     """Skip a claimed part."""
 
     @claim_step(SkipRequestSerializer, {201: SkipSerializer}, operation_id="queue_skip")
-    def post(self, claim: Claim, **asked: Any) -> Skip:
+    def post(self, claim: Claim, **fields: Any) -> Skip:
         """Give the part back with the reason why you don't judge it.
 
         The part waits for others and is not offered to you for eight hours. The same reason sent again returns the
         first skip. 409 `claim_lost` if the claim was resolved, or if another reviewer holds or resolved the part.
         """
-        return skips.skip(claim, **asked)
+        return skips.skip(claim, **fields)
 
 
 class QueueNearDuplicates(ClaimStep):
@@ -116,8 +117,8 @@ class UndoLabel(ReviewView):
 
     def target(self, *, label_id: str) -> Label:
         """Return the label of the address. Raises Http404."""
-        known = Label.objects.select_related("inspection", "defect_type__merged_into", "reviewer")
-        return get_object_or_404(known, pk=_parse_id(label_id))
+        labels = Label.objects.select_related("inspection", "defect_type__merged_into", "reviewer")
+        return get_object_or_404(labels, pk=parse_row_id(label_id))
 
     @step(None, {200: LabelSerializer}, operation_id="labels_undo", tags=TAG, parameters=[LABEL_PARAMETER])
     def post(self, label: Label) -> Label:
@@ -134,7 +135,7 @@ class InspectionLabel(ReviewView):
 
     def target(self, *, inspection_id: str) -> Inspection:
         """Return the inspection of the address. Raises Http404."""
-        return get_object_or_404(Inspection, pk=uuid_of(inspection_id))
+        return get_object_or_404(Inspection, pk=inspection_id)
 
     @step(
         VerdictRequestSerializer,
@@ -143,17 +144,10 @@ class InspectionLabel(ReviewView):
         tags=TAG,
         parameters=[INSPECTION_ID],
     )
-    def post(self, inspection: Inspection, **asked: Any) -> Label:
+    def post(self, inspection: Inspection, **fields: Any) -> Label:
         """Correct the label of any part, in the queue or not.
 
         A reviewer who holds the part loses the claim. 409 `disputed` if two people differ on the part and you may not
         adjudicate.
         """
-        return review.correct(inspection, by=self.reviewer, **asked)
-
-
-def _parse_id(text: str) -> int:
-    # 18 digits hold any id and stay below the limit of int().
-    if not text.isdecimal() or len(text) > 18:
-        raise Http404
-    return int(text)
+        return review.correct(inspection, by=self.reviewer, **fields)

@@ -70,10 +70,10 @@ class ClaimSerializer(serializers.ModelSerializer[Claim]):
     def to_representation(self, instance: Claim) -> dict[str, Any]:
         """Return the claim, without the model's output if the part is reviewed blind."""
         self._recheck = recheck_resolution.find_open_recheck(instance.inspection)
-        found = super().to_representation(instance)
-        if found["again"]:
-            found["inspection"] = hide_model_output(found["inspection"])
-        return found
+        fields = super().to_representation(instance)
+        if fields["again"]:
+            fields["inspection"] = hide_model_output(fields["inspection"])
+        return fields
 
     def get_again(self, claim: Claim) -> bool:
         """Return True if the part is reviewed blind."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -27,17 +28,19 @@ class DefectTypeCard:
 def load_cards(product: Product) -> list[DefectTypeCard]:
     """Return the cards of the active types, in the order of their keys."""
     own = label_count_by_type(product)
-    number = dict(own)
-    for old in merged_types(product):
-        assert old.merged_into_id is not None  # noqa: S101 - for the type checker
-        number[old.merged_into_id] = number.get(old.merged_into_id, 0) + own.get(old.pk, 0)
-    shown = _examples_by_type(product)
-    return [DefectTypeCard(kind, number.get(kind.pk, 0), shown.get(kind.pk, [])) for kind in active_types(product)]
+    counts = Counter(own)
+    for merged in merged_types(product):
+        counts[merged.current.pk] += own.get(merged.pk, 0)
+    examples: defaultdict[int, list[DefectExample]] = defaultdict(list)
+    rows = DefectExample.objects.filter(defect_type__product=product).select_related("inspection")
+    for example in rows.order_by("created_at", "pk"):
+        examples[example.defect_type_id].append(example)
+    return [DefectTypeCard(kind, counts[kind.pk], examples[kind.pk]) for kind in active_types(product)]
 
 
 def load_card(defect_type: DefectType) -> DefectTypeCard:
     """Return the card of one active type."""
-    return next(one for one in load_cards(defect_type.product) if one.defect_type == defect_type)
+    return next(card for card in load_cards(defect_type.product) if card.defect_type == defect_type)
 
 
 def merged_type_cards(product: Product) -> list[DefectTypeCard]:
@@ -55,8 +58,8 @@ def merged_types(product: Product) -> Iterable[DefectType]:
 def label_count_by_type(product: Product) -> dict[int, int]:
     """Return the number of standing labels by the key of the type that they carry."""
     standing = standing_labels(product).select_related(None).values("pk")
-    found = Label.objects.filter(pk__in=standing, defect_type__isnull=False)
-    return dict(found.order_by().values_list("defect_type").annotate(Count("pk")))
+    labels = Label.objects.filter(pk__in=standing, defect_type__isnull=False)
+    return dict(labels.order_by().values_list("defect_type").annotate(Count("pk")))
 
 
 def newest_parts_of_type(defect_type: DefectType) -> list[Inspection]:
@@ -65,13 +68,5 @@ def newest_parts_of_type(defect_type: DefectType) -> list[Inspection]:
     of_part = Label.objects.not_undone().filter(inspection=OuterRef("inspection")).order_by("-created_at", "-pk")
     labels = Label.objects.filter(carried, pk=Subquery(of_part.values("pk")[:1]))
     new = labels.exclude(inspection__in=defect_type.examples.values("inspection"))
-    found = new.select_related("inspection").order_by("-created_at", "-pk")[:MAX_EXAMPLE_CHOICES]
-    return [label.inspection for label in found]
-
-
-def _examples_by_type(product: Product) -> dict[int, list[DefectExample]]:
-    found: dict[int, list[DefectExample]] = {}
-    shown = DefectExample.objects.filter(defect_type__product=product)
-    for one in shown.select_related("inspection").order_by("created_at", "pk"):
-        found.setdefault(one.defect_type_id, []).append(one)
-    return found
+    newest = new.select_related("inspection").order_by("-created_at", "-pk")[:MAX_EXAMPLE_CHOICES]
+    return [label.inspection for label in newest]

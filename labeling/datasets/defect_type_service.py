@@ -37,13 +37,13 @@ def change_type(defect_type: DefectType, *, name: str, key: str, colour: str) ->
     """
     with transaction.atomic():
         _lock_product(defect_type.product)
-        found = _load_unmerged_type(defect_type)
-        before = found.name
-        found.name, found.key, found.colour = _valid_name(name), key, colour
-        _validate_and_save(found)
-        if found.name != before:
-            DefectType.objects.create(product=found.product, name=before, merged_into=found, merged_at=Now())
-        return found
+        current = _load_unmerged_type(defect_type)
+        name_before = current.name
+        current.name, current.key, current.colour = _valid_name(name), key, colour
+        _validate_and_save(current)
+        if current.name != name_before:
+            DefectType.objects.create(product=current.product, name=name_before, merged_into=current, merged_at=Now())
+        return current
 
 
 def merge_types(defect_type: DefectType, *, into: DefectType) -> DefectType:
@@ -71,10 +71,10 @@ def add_example(defect_type: DefectType, part: Inspection, *, by: User) -> Defec
     """Add an example once. Raises InvalidDefectType for a merged type or foreign part."""
     with transaction.atomic():
         _lock_product(defect_type.product)
-        found = _load_unmerged_type(defect_type)
-        if part.product_id != found.product_id:
+        current = _load_unmerged_type(defect_type)
+        if part.product_id != current.product_id:
             raise InvalidDefectType(_("The example must be a part of the same product."))
-        return DefectExample.objects.get_or_create(defect_type=found, inspection=part, defaults={"added_by": by})[0]
+        return DefectExample.objects.get_or_create(defect_type=current, inspection=part, defaults={"added_by": by})[0]
 
 
 def remove_example(defect_type: DefectType, part: Inspection) -> None:
@@ -88,18 +88,18 @@ def _lock_product(product: Product) -> None:
 
 def _load_unmerged_type(defect_type: DefectType) -> DefectType:
     """Reload the type. Raises InvalidDefectType if it was merged."""
-    found = DefectType.objects.select_related("product", "merged_into").get(pk=defect_type.pk)
-    if found.merged_into is not None:
-        said = {"name": found.name, "other": found.merged_into.name}
-        raise InvalidDefectType(_("%(name)s was merged into %(other)s. Choose %(other)s.") % said)
-    return found
+    current = DefectType.objects.select_related("product", "merged_into").get(pk=defect_type.pk)
+    if current.merged_into is not None:
+        names = {"name": current.name, "other": current.merged_into.name}
+        raise InvalidDefectType(_("%(name)s was merged into %(other)s. Choose %(other)s.") % names)
+    return current
 
 
 def _valid_name(name: str) -> str:
-    word = normalize_type_name(name.strip())
-    if not word:
+    valid_name = normalize_type_name(name.strip())
+    if not valid_name:
         raise InvalidDefectType(_("The name needs at least one letter or digit."))
-    return word
+    return valid_name
 
 
 def _validate_and_save(defect_type: DefectType) -> DefectType:
@@ -128,8 +128,8 @@ def _release_name(name: str, other: DefectType | None) -> None:
     if other.merged_into is None:
         raise InvalidDefectType(_("The type %(name)s already exists. Choose another name.") % {"name": name})
     if other.labels.exists():
-        said = {"name": name, "other": other.merged_into.name}
+        names = {"name": name, "other": other.merged_into.name}
         raise InvalidDefectType(
-            _("%(name)s was merged into %(other)s and still has labels. Choose another name.") % said
+            _("%(name)s was merged into %(other)s and still has labels. Choose another name.") % names
         )
     other.delete()

@@ -30,18 +30,19 @@ def assign_holdout(product: Product, parts: Sequence[Inspection]) -> None:
     if not new:
         return
     identities = PartIdentities(product)
-    known = _holdout_by_key(product, new, identities) if _has_enough_labels(product) else None
+    earlier = _holdout_by_key(product, new, identities) if _has_enough_labels(product) else None
     for part in new:
-        part.holdout = known is not None and _is_holdout(product, identities.names(part), known)
+        part.holdout = earlier is not None and _is_holdout(product, identities.names(part), earlier)
     for value in (True, False):
         Inspection.objects.filter(pk__in=[part.pk for part in new if part.holdout is value]).update(holdout=value)
 
 
 def _is_holdout(product: Product, keys: Sequence[str], holdout_by_key: dict[str, bool]) -> bool:
-    found = next((holdout_by_key[key] for key in keys if key in holdout_by_key), None)
-    drawn = holdout_sample_value(product, keys[0]) < product.holdout_share if found is None else found
-    holdout_by_key |= dict.fromkeys(keys, drawn)
-    return drawn
+    is_holdout = next((holdout_by_key[key] for key in keys if key in holdout_by_key), None)
+    if is_holdout is None:
+        is_holdout = holdout_sample_value(product, keys[0]) < product.holdout_share
+    holdout_by_key |= dict.fromkeys(keys, is_holdout)
+    return is_holdout
 
 
 def holdout_sample_value(product: Product, key: str) -> float:
@@ -63,8 +64,8 @@ def _holdout_by_key(product: Product, parts: Sequence[Inspection], identities: P
     files = {part.image_sha256 for part in parts}
     same = Inspection.objects.filter(Q(part_id__in=ids) | Q(image_sha256__in=files), product=product)
     before = same.filter(labels__isnull=False).exclude(pk__in=_first_labeled_now(parts))
-    found = before.only("part_id", "image_sha256", "holdout")
-    return {key: bool(part.holdout) for part in found for key in identities.names(part)}
+    rows = before.only("part_id", "image_sha256", "holdout")
+    return {key: bool(part.holdout) for part in rows for key in identities.names(part)}
 
 
 def _first_labeled_now(parts: Sequence[Inspection]) -> set[UUID]:

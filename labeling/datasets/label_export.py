@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from typing import IO, BinaryIO
 
 from inspection.models import Product
@@ -42,17 +42,12 @@ def export_labels(product: Product, output: BinaryIO) -> int:
 
 
 def write_csv(file: IO[str], labels: Iterable[Label]) -> None:
-    """Write the header and one line a label."""
+    """Write the header and one line a label, safe to open in a spreadsheet."""
     writer = csv.writer(file)
     writer.writerow(CSV_HEADER)
-    writer.writerows(csv_rows(labels))
-
-
-def csv_rows(labels: Iterable[Label]) -> Iterator[Sequence[object]]:
-    """Yield the cells of each label, safe to open in a spreadsheet."""
     for label in labels:
         part = label.inspection
-        yield [
+        cells = [
             spreadsheet_safe(part.original_filename or part.part_id or str(part.pk)),
             part.image_sha256,
             label.verdict,
@@ -64,3 +59,4 @@ def csv_rows(labels: Iterable[Label]) -> Iterator[Sequence[object]]:
             spreadsheet_safe(part.station.name if part.station else ""),
             part.received_at.isoformat(),
         ]
+        writer.writerow(cells)

@@ -11,7 +11,7 @@ from inspection.models import Inspection, Product
 from inspection.products.part_identity import PartIdentities
 from labeling.datasets import part_id_notes
 from labeling.datasets.datasets import standing_labels, take_snapshot
-from mltasks.models import BackboneRun, DatasetSnapshot
+from mltasks.models import BackboneRun
 from mltasks.training import pretraining
 from mltasks.training.pretraining_images import PretrainingImage
 from mltasks.vision.data.splits import NotEnoughLabels
@@ -32,7 +32,11 @@ def pretrain(
     config = product.train_config()
     part_id_notes.refresh_notes(product)  # the snapshot groups parts by these counts
     with transaction.atomic():
-        snapshot, missing = _try_snapshot(product)
+        missing, snapshot = "", None
+        try:
+            snapshot = take_snapshot(product)
+        except NotEnoughLabels as error:
+            missing = str(error)
         return pretraining.start(
             product.registered_model,
             stored_images(product),
@@ -45,19 +49,12 @@ def pretrain(
         )
 
 
-def _try_snapshot(product: Product) -> tuple[DatasetSnapshot | None, str]:
-    try:
-        return take_snapshot(product), ""
-    except NotEnoughLabels as error:
-        return None, str(error)
-
-
 def stored_images(product: Product) -> Iterator[PretrainingImage]:
     """Yield the product's newest stored images, each with its region at intake."""
     labels = list(standing_labels(product).values_list("inspection__image_sha256", "inspection__part_id"))
     identities = PartIdentities(product)
     files, parts = {sha256 for sha256, _ in labels}, {identities.part_id(part) for _, part in labels} - {""}
-    found = Inspection.objects.filter(product=product).order_by("-received_at", "-id")
+    newest = Inspection.objects.filter(product=product).order_by("-received_at", "-id")
     columns = ("image_name", "image_sha256", "roi", "part_id", "bit_depth")
-    for name, sha256, roi, part, depth in found.values_list(*columns)[:MAX_IMAGES]:
+    for name, sha256, roi, part, depth in newest.values_list(*columns)[:MAX_IMAGES]:
         yield PretrainingImage(name, sha256, roi, labeled=sha256 in files or part in parts, bit_depth=depth)

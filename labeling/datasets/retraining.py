@@ -22,7 +22,6 @@ from labeling.models import Label, LabelUndo
 from mltasks.models import DatasetSnapshot, RegisteredModel, TrainingRun
 from mltasks.training import training
 
-RETRAIN_PERMISSION = "mltasks.add_trainingrun"
 logger = logging.getLogger(__name__)
 
 

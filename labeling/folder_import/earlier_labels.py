@@ -10,6 +10,7 @@ from django.utils import timezone
 from inspection.models import Inspection, Product, Verdict
 from labeling.models import Label, Recheck
 from labeling.models.defect_types import current_type_name
+from labeling.rechecks.recheck_resolution import verdicts_agree
 
 NamedVerdict = tuple[str, str]
 
@@ -32,7 +33,7 @@ class EarlierLabels:
         if self.disputed:
             return False
         if self.human_label is not None:
-            return _named_verdicts_agree(named_verdict_of(self.human_label), pair)
+            return verdicts_agree(named_verdict_of(self.human_label), pair)
         return self.imported_label is None or named_verdict_of(self.imported_label) == pair
 
     def describe_conflict(self, folder: str) -> str:
@@ -58,7 +59,7 @@ class EarlierLabels:
             if label is None:
                 contradicts = part.source == Inspection.Source.IMPORT
             else:
-                contradicts = self.disputed or not _named_verdicts_agree(named_verdict_of(label), pair)
+                contradicts = self.disputed or not verdicts_agree(named_verdict_of(label), pair)
             if contradicts:
                 yield part
 
@@ -84,9 +85,9 @@ def load_locked_labels(product: Product, sha256s: Sequence[str]) -> dict[str, Ea
     disputed = set(Recheck.objects.disputed().filter(inspection__in=locked).values_list("inspection", flat=True))
     earlier: dict[str, EarlierLabels] = {}
     for part in locked:
-        one = earlier.setdefault(part.image_sha256, EarlierLabels())
-        one.inspections.append(part)
-        one.disputed |= part.pk in disputed
+        of_image = earlier.setdefault(part.image_sha256, EarlierLabels())
+        of_image.inspections.append(part)
+        of_image.disputed |= part.pk in disputed
     labels = Label.objects.filter(inspection__in=locked).select_related("inspection", "reviewer", "undo")
     for label in sorted(labels.select_related("defect_type__merged_into"), key=lambda label: label.precedence):
         _add_label(earlier[label.inspection.image_sha256], label)
@@ -101,8 +102,3 @@ def _add_label(earlier: EarlierLabels, label: Label) -> None:
         earlier.imported_label = label
     if not undone and (overruled or label.source != Label.Source.IMPORT):
         earlier.human_label = label
-
-
-def _named_verdicts_agree(first: NamedVerdict, second: NamedVerdict) -> bool:
-    """Return True for the same verdict and not two different named types."""
-    return first[0] == second[0] and (not first[1] or not second[1] or first[1] == second[1])

@@ -41,14 +41,14 @@ def is_leftover(name: str) -> bool:
 
 def is_good_folder(name: str, good_names: Iterable[str] = ()) -> bool:
     """Return True if the folder holds good parts, by the built-in or the ``good_names``."""
-    return fold_name(name) in {fold_name(one) for one in (*GOOD_FOLDERS, *good_names)}
+    return fold_name(name) in {fold_name(folder) for folder in (*GOOD_FOLDERS, *good_names)}
 
 
 def reads_like_good(name: str) -> bool:
     """Return True if the name reads like good parts: "ok_front", "i.O.", "no_defects"."""
     spread = unicodedata.normalize("NFKC", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)).casefold()
-    words = _WORD.findall(spread)
-    negated = any(map(_NEGATION.fullmatch, words))
-    if any(map(_DEFECT_WORD.fullmatch, words)):
+    parts = _WORD.findall(spread)
+    negated = any(map(_NEGATION.fullmatch, parts))
+    if any(map(_DEFECT_WORD.fullmatch, parts)):
         return negated
-    return not negated and any(map(_GOOD_WORD.fullmatch, [*words, "".join(words)]))
+    return not negated and any(map(_GOOD_WORD.fullmatch, [*parts, "".join(parts)]))

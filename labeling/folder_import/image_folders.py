@@ -152,7 +152,7 @@ def _classify_folder(name: str, names: FolderNames, listing: FolderListing) -> C
         return ClassFolder(name, good=True)
     if fold_name(name) == UNNAMED_DEFECT_FOLDER:
         return ClassFolder(name, good=False)
-    if folder_names.reads_like_good(name) and fold_name(name) not in {fold_name(one) for one in names.defects}:
+    if folder_names.reads_like_good(name) and fold_name(name) not in set(map(fold_name, names.defects)):
         shown = printable_filename(name)
         why = (
             f"The name reads like good parts. If the parts are good, run the import again with --good '{shown}'. If "
@@ -170,14 +170,12 @@ def _classify_folder(name: str, names: FolderNames, listing: FolderListing) -> C
 
 def _with_defect_type(name: str, type_name: str, names: FolderNames, listing: FolderListing) -> ClassFolder:
     """Return the folder with its defect type: the product's, an earlier folder's, or its own."""
-    known = type_names.match_type_name(name, names.types)
-    if known:
-        return ClassFolder(name, False, known, same_as=f"the product's type {known}" if known != name else "")
-    twin = next(
-        (one for one in listing.folders if not one.good and fold_name(one.defect_type) == fold_name(type_name)), None
-    )
-    if twin is not None:
-        return ClassFolder(name, False, twin.defect_type, same_as=f"{printable_filename(twin.name)}/")
+    existing = type_names.match_type_name(name, names.types)
+    if existing:
+        return ClassFolder(name, False, existing, same_as=f"the product's type {existing}" if existing != name else "")
+    for folder in listing.folders:
+        if not folder.good and fold_name(folder.defect_type) == fold_name(type_name):
+            return ClassFolder(name, False, folder.defect_type, same_as=f"{printable_filename(folder.name)}/")
     return ClassFolder(name, False, type_name)
 
 

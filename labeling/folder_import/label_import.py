@@ -120,8 +120,7 @@ def get_or_create_type(product: Product, name: str) -> DefectType:
     """
     taken = set(product.defect_types.values_list("key", flat=True))
     free = next((key for key in "123456789" if key not in taken), "")
-    found, _ = DefectType.objects.get_or_create(product=product, name=name, defaults={"key": free})
-    return found.current
+    return DefectType.objects.get_or_create(product=product, name=name, defaults={"key": free})[0].current
 
 
 @dataclass(slots=True)

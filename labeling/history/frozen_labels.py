@@ -89,11 +89,11 @@ def load_frozen_labels(part: Inspection, labels: Sequence[Label]) -> list[Frozen
     """Return the snapshots with the part's image, oldest first, each with the copied label."""
     model = part.product.registered_model_id
     items = SnapshotItem.objects.filter(snapshot__model=model, image_sha256=part.image_sha256)
-    found = list(items.select_related("snapshot").order_by("snapshot__number"))
-    taught = _trained_versions(item.snapshot_id for item in found)
+    frozen = list(items.select_related("snapshot").order_by("snapshot__number"))
+    versions_of = _trained_versions(item.snapshot_id for item in frozen)
     return [
-        FrozenLabel(item, [] if item.split == HOLDOUT else taught[item.snapshot_id], _copied_label(item, labels))
-        for item in found
+        FrozenLabel(item, [] if item.split == HOLDOUT else versions_of[item.snapshot_id], _copied_label(item, labels))
+        for item in frozen
     ]
 
 
@@ -105,10 +105,10 @@ def is_disputed(label: Label) -> bool:
 def _trained_versions(snapshots: Iterable[int]) -> defaultdict[int, list[TrainedVersion]]:
     """Return the trained versions by snapshot."""
     versions = ModelVersion.objects.filter(run__snapshot__in=list(snapshots)).order_by("number")
-    found = defaultdict[int, list[TrainedVersion]](list)
+    by_snapshot = defaultdict[int, list[TrainedVersion]](list)
     for snapshot, number, state in versions.values_list("run__snapshot", "number", "state"):
-        found[snapshot].append(TrainedVersion(number, state))
-    return found
+        by_snapshot[snapshot].append(TrainedVersion(number, state))
+    return by_snapshot
 
 
 def _copied_label(item: SnapshotItem, labels: Sequence[Label]) -> Label | None:

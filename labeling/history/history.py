@@ -64,12 +64,9 @@ def with_standing_defect_type(parts: InspectionQuerySet) -> InspectionQuerySet:
 
 def recent_labels(reviewer: User, product: Product, limit: int = 20) -> list[Label]:
     """Return the reviewer's labels of today from the workbench, oldest first, for its undo."""
-    mine = (
-        _labels_of_today(reviewer, product)
-        .filter(source=Label.Source.REVIEW)
-        .select_related("inspection", "defect_type__merged_into")
-    )
-    return list(mine.order_by("-created_at", "-id")[:limit])[::-1]
+    own = _labels_of_today(reviewer, product).filter(source=Label.Source.REVIEW)
+    related = own.select_related("inspection", "defect_type__merged_into")
+    return list(related.order_by("-created_at", "-id")[:limit])[::-1]
 
 
 def labeled_today_count(reviewer: User, product: Product) -> int:

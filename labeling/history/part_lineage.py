@@ -13,7 +13,7 @@ from uuid import UUID
 
 from django.db.models import Q
 
-from inspection.models import Inspection, InspectionQuerySet
+from inspection.models import Inspection
 from labeling.history import frozen_labels
 from labeling.history.frozen_labels import FrozenLabel
 from labeling.models import Label
@@ -31,32 +31,29 @@ def build_part_lineage(part: Inspection, *, hidden: Collection[UUID] = (), blind
     version are left out for a reviewer who judges the part ``blind``.
     """
     version = None if blind else part.model_version
-    found: LineageData = {
+    same_image = Inspection.objects.filter(product=part.product_id, image_sha256=part.image_sha256)
+    lineage: LineageData = {
         "inspection": str(part.pk),
         "product": part.product.registered_model.name,
         "image_sha256": part.image_sha256,
         "blind": blind,
         "verdict": None if blind else _verdict_data(part),
         "version": _version_data(part, version.pk) if version else None,
-        "hidden": bool(hidden) and _parts_with_same_image(part).filter(pk__in=hidden).exists(),
+        "hidden": bool(hidden) and same_image.filter(pk__in=hidden).exists(),
         "disputed": False,
         "counts": None,
         "labels": [],
         "snapshots": [],
     }
-    if not found["hidden"]:
+    if not lineage["hidden"]:
         labels = frozen_labels.labels_of_image(part)
         snapshots = frozen_labels.load_frozen_labels(part, labels)
         standing = frozen_labels.standing_among(labels)
-        found["counts"] = _label_data(standing) if standing else None
-        found["disputed"] = standing is not None and frozen_labels.is_disputed(standing)
-        found["labels"] = [_label_with_training(label, standing, snapshots) for label in labels]
-        found["snapshots"] = [_snapshot_data(frozen, standing) for frozen in snapshots]
-    return found
-
-
-def _parts_with_same_image(part: Inspection) -> InspectionQuerySet:
-    return Inspection.objects.filter(product=part.product_id, image_sha256=part.image_sha256)
+        lineage["counts"] = _label_data(standing) if standing else None
+        lineage["disputed"] = standing is not None and frozen_labels.is_disputed(standing)
+        lineage["labels"] = [_label_with_training(label, standing, snapshots) for label in labels]
+        lineage["snapshots"] = [_snapshot_data(frozen, standing) for frozen in snapshots]
+    return lineage
 
 
 def _verdict_data(part: Inspection) -> LineageData | None:
@@ -120,13 +117,13 @@ def _label_data(label: Label) -> LineageData:
 
 def _label_with_training(label: Label, standing: Label | None, snapshots: list[FrozenLabel]) -> LineageData:
     """Return a label, if it counts, and the snapshots and versions trained on it."""
-    taught = [frozen for frozen in snapshots if frozen.label == label]
+    copies = [frozen for frozen in snapshots if frozen.label == label]
     return {
         **_label_data(label),
         "counts": label == standing,
         "taught": [
-            {"snapshot": one.snapshot_number, "versions": _versions_data(one), "split": one.item.split}
-            for one in taught
+            {"snapshot": copy.snapshot_number, "versions": _versions_data(copy), "split": copy.item.split}
+            for copy in copies
         ],
     }
 
@@ -150,4 +147,4 @@ def _snapshot_data(frozen: FrozenLabel, standing: Label | None) -> LineageData:
 
 
 def _versions_data(frozen: FrozenLabel) -> list[LineageData]:
-    return [taught._asdict() for taught in frozen.versions]
+    return [version._asdict() for version in frozen.versions]

@@ -58,8 +58,8 @@ class Search:
 
     def apply_to(self, parts: InspectionQuerySet, end: datetime | None) -> InspectionQuerySet:
         """Return the matching parts that were received after ``end``."""
-        found = parts.filter(self.condition)
-        return found if end is None else found.filter(received_at__gt=end)
+        matches = parts.filter(self.condition)
+        return matches if end is None else matches.filter(received_at__gt=end)
 
 
 class BytewiseOrder(OrderBy):

@@ -36,12 +36,12 @@ def link_report_images(
     parts = Inspection.objects.filter(product__registered_model=model, image_sha256__in=hashes)
     part_of = {part.image_sha256: part for part in sorted(parts, key=_labeled_last)}
     hidden = blinding.parts_hidden_from(reader) | blinding.parts_judged_blind(reader)
-    found = []
+    links = []
     for image in images:
         part = part_of.get(image.sha256)
-        words = [(version, image.predictions.get(version.number)) for version in versions]
-        found.append(ReportImageLink(image, part, words, part is not None and part.pk in hidden))
-    return found
+        predictions = [(version, image.predictions.get(version.number)) for version in versions]
+        links.append(ReportImageLink(image, part, predictions, part is not None and part.pk in hidden))
+    return links
 
 
 def _labeled_last(part: Inspection) -> tuple[bool, float]:

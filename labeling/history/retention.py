@@ -83,17 +83,17 @@ def prune(scope: RetentionScope, after: ScanPosition | None = None) -> Iterator[
     for a file that can't be removed, and StoreUnreachable.
     """
     keep = _newest_part_of_each_station(scope.product)
-    taught = _images_of_pretraining_runs(scope.product)
-    while places := list(parts_passed_before(scope.product, scope.received_before, after)[: scope.batch_size]):
-        after = ScanPosition(*places[-1])
-        keys = [key for _, key in places if key not in keep]
-        found = _removable_rows(keys, taught) if scope.dry_run else _remove_rows(scope.product, keys, taught)
-        freed = (
-            _sum_freed(found)
-            if scope.dry_run
-            else image_removal.remove_unreferenced({it.sha256: it.image_name for it in found})
-        )
-        yield RetentionBatch(len(places), len(found), freed, after)
+    in_use = _images_of_pretraining_runs(scope.product)
+    while rows := list(parts_passed_before(scope.product, scope.received_before, after)[: scope.batch_size]):
+        after = ScanPosition(*rows[-1])
+        keys = [key for _, key in rows if key not in keep]
+        if scope.dry_run:
+            old = _removable_rows(keys, in_use)
+            freed = _sum_freed(old)
+        else:
+            old = _remove_rows(scope.product, keys, in_use)
+            freed = image_removal.remove_unreferenced({part.sha256: part.image_name for part in old})
+        yield RetentionBatch(len(rows), len(old), freed, after)
 
 
 def parts_passed_before(
@@ -111,11 +111,11 @@ def parts_passed_before(
 def removable_parts(parts: InspectionQuerySet) -> InspectionQuerySet:
     """Return the parts that nothing keeps."""
     untouched = Q(verdict=Verdict.PASS, state=Inspection.State.DECIDED, human_verdict=None)
-    found = parts.filter(untouched).exclude(source=Inspection.Source.IMPORT)
-    found = found.exclude(reasons__contains=[Reason.AUDIT_SAMPLE])
-    for witness in RETAINING_MODELS:
-        found = found.filter(~Exists(witness._default_manager.filter(inspection=OuterRef("pk"))))
-    return found.filter(
+    parts = parts.filter(untouched).exclude(source=Inspection.Source.IMPORT)
+    parts = parts.exclude(reasons__contains=[Reason.AUDIT_SAMPLE])
+    for model in RETAINING_MODELS:
+        parts = parts.filter(~Exists(model._default_manager.filter(inspection=OuterRef("pk"))))
+    return parts.filter(
         ~Exists(Claim.objects.open().filter(inspection=OuterRef("pk"))),
         ~Exists(Inspection.objects.filter(duplicate_of=OuterRef("pk"))),
         ~Exists(SnapshotItem.objects.filter(image_sha256=OuterRef("image_sha256"))),
@@ -125,7 +125,7 @@ def removable_parts(parts: InspectionQuerySet) -> InspectionQuerySet:
 def _removable_rows(keys: Sequence[UUID], pretraining_images: set[str]) -> list[_OldPart]:
     parts = removable_parts(Inspection.objects.filter(pk__in=keys)).order_by()
     rows = parts.values_list("pk", "received_at", "image_name", "image_sha256", "image_bytes")
-    return [old for old in map(_OldPart._make, rows) if old.sha256 not in pretraining_images]
+    return [part for part in map(_OldPart._make, rows) if part.sha256 not in pretraining_images]
 
 
 @transaction.atomic(durable=True)
@@ -134,15 +134,15 @@ def _remove_rows(product: Product, keys: Sequence[UUID], pretraining_images: set
     parts = Inspection.objects.filter(pk__in=keys).order_by()
     locked = list(parts.select_for_update(skip_locked=True).values_list("pk", flat=True))
     # A separate statement after the lock sees all earlier commits; no new row can refer to the locked parts.
-    found = _removable_rows(locked, pretraining_images)
-    gone = [old.inspection_id for old in found]
-    for satellite in DEPENDENT_MODELS:
-        satellite._default_manager.filter(inspection__in=gone).delete()
+    old = _removable_rows(locked, pretraining_images)
+    removed = [part.inspection_id for part in old]
+    for model in DEPENDENT_MODELS:
+        model._default_manager.filter(inspection__in=removed).delete()
     # Not by `delete()`, which first reads all rows that might refer to them: PostgreSQL checks at commit.
-    for rows in (Claim.objects.filter(inspection__in=gone), Inspection.objects.filter(pk__in=gone)):
+    for rows in (Claim.objects.filter(inspection__in=removed), Inspection.objects.filter(pk__in=removed)):
         rows.order_by()._raw_delete(rows.db)
-    record_removed_parts(product.pk, Verdict.PASS, (old.received_at for old in found))
-    return found
+    record_removed_parts(product.pk, Verdict.PASS, (part.received_at for part in old))
+    return old
 
 
 def _newest_part_of_each_station(product: Product) -> set[UUID]:
@@ -151,16 +151,16 @@ def _newest_part_of_each_station(product: Product) -> set[UUID]:
         Inspection.objects.filter(product=product, station=station).order_by("-received_at", "-pk").values_list("pk")
         for station in product.stations.all()
     )
-    return {key for found in parts for (key,) in found[:1]}
+    return {key for newest in parts for (key,) in newest[:1]}
 
 
 def _images_of_pretraining_runs(product: Product) -> set[str]:
     """Return the images of unfinished pretraining runs: each attempt reads them again."""
-    lessons = BackboneRun.objects.unfinished().filter(model=product.registered_model_id).values_list("pictures")
-    return {sha256 for (pictures,) in lessons for _, sha256, *_ in pictures}
+    runs = BackboneRun.objects.unfinished().filter(model=product.registered_model_id).values_list("pictures")
+    return {sha256 for (pictures,) in runs for _, sha256, *_ in pictures}
 
 
 def _sum_freed(rows: Sequence[_OldPart]) -> FreedSpace:
     """Return the size of their images, without thumbnails, as if no other row named them."""
-    sizes = {old.sha256: old.size for old in rows}
+    sizes = {part.sha256: part.size for part in rows}
     return FreedSpace(len(sizes), sum(sizes.values()))

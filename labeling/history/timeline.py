@@ -59,11 +59,11 @@ def _machine_events(part: Inspection, *, scored: bool) -> Iterator[TimelineEvent
     yield TimelineEvent(part.received_at, "upload", origin[Inspection.Source(part.source)], part.original_filename)
     if scored and part.decided_at and part.verdict:
         version = part.model_version
-        said = _("Decided {verdict} by version {number}") if version else _("Decided {verdict} without a model")
-        words = said.format(verdict=verdict_label(part.verdict), number=version.number if version else "")
-        took = part.latency_ms
-        after = _("{time} ms after it arrived").format(time=f"{took:.0f}") if took is not None else ""
-        yield TimelineEvent(part.decided_at, part.verdict.lower(), words, after)
+        text = _("Decided {verdict} by version {number}") if version else _("Decided {verdict} without a model")
+        text = text.format(verdict=verdict_label(part.verdict), number=version.number if version else "")
+        latency = part.latency_ms
+        detail = _("{time} ms after it arrived").format(time=f"{latency:.0f}") if latency is not None else ""
+        yield TimelineEvent(part.decided_at, part.verdict.lower(), text, detail)
 
 
 def _claim_events(part: Inspection) -> Iterator[TimelineEvent]:
@@ -77,9 +77,8 @@ def _claim_events(part: Inspection) -> Iterator[TimelineEvent]:
 
 def _skip_events(part: Inspection) -> Iterator[TimelineEvent]:
     for skip in Skip.objects.filter(inspection=part).select_related("reviewer"):
-        why = skip.get_reason_display()
-        said = f"{why}: “{skip.comment}”" if skip.comment else why
-        yield TimelineEvent(skip.created_at, "skip", _("Skipped by {person}").format(person=skip.reviewer), said)
+        reason = _with_comment(skip.get_reason_display(), skip.comment)
+        yield TimelineEvent(skip.created_at, "skip", _("Skipped by {person}").format(person=skip.reviewer), reason)
 
 
 def _label_events(part: Inspection) -> Iterator[TimelineEvent]:
@@ -88,15 +87,19 @@ def _label_events(part: Inspection) -> Iterator[TimelineEvent]:
     )
     for label in rows:
         verdict = verdict_label(label.verdict) + (f" ({_type_text(label.defect_type)})" if label.defect_type else "")
-        took = label.get_source_display().lower()
+        origin = label.get_source_display().lower()
         if label.review:
-            took = _("after {seconds} s").format(seconds=f"{label.review.seconds:.0f}")
-        said = f"{took}: “{label.comment}”" if label.comment else took
-        words = _label_text(label).format(verdict=verdict, person=label.reviewer)
-        yield TimelineEvent(label.created_at, label.verdict.lower(), words, said, label)
+            origin = _("after {seconds} s").format(seconds=f"{label.review.seconds:.0f}")
+        text = _label_text(label).format(verdict=verdict, person=label.reviewer)
+        detail = _with_comment(origin, label.comment)
+        yield TimelineEvent(label.created_at, label.verdict.lower(), text, detail, label)
         if hasattr(label, "undo"):
-            back = _("{verdict} undone by {person}").format(verdict=verdict, person=label.undo.by)
-            yield TimelineEvent(label.undo.created_at, "undo", back)
+            text = _("{verdict} undone by {person}").format(verdict=verdict, person=label.undo.by)
+            yield TimelineEvent(label.undo.created_at, "undo", text)
+
+
+def _with_comment(text: str, comment: str) -> str:
+    return f"{text}: “{comment}”" if comment else text
 
 
 def _label_text(label: Label) -> str:
@@ -113,23 +116,23 @@ def _type_text(defect_type: DefectType) -> str:
 
 def _recheck_events(part: Inspection) -> Iterator[TimelineEvent]:
     rechecks = Recheck.objects.filter(inspection=part).select_related("version")
-    for again in rechecks:
-        match again.reason:
+    for recheck in rechecks:
+        match recheck.reason:
             case Recheck.Reason.DOUBTED:
-                yield from _label_issue_events(again)
+                yield from _label_issue_events(recheck)
             case Recheck.Reason.DISPUTED:
-                yield from _dispute_events(again)
+                yield from _dispute_events(recheck)
             case _:
-                yield from _blind_review_events(again)
+                yield from _blind_review_events(recheck)
 
 
 def _label_issue_events(recheck: Recheck) -> Iterator[TimelineEvent]:
     assert recheck.version is not None and recheck.probability is not None  # noqa: S101 - for the type checker
-    said = _("defect probability {probability} by version {number}; a person rechecks the label").format(
+    detail = _("defect probability {probability} by version {number}; a person rechecks the label").format(
         number=recheck.version.number, probability=f"{recheck.probability:.0%}"
     )
-    words = _("Label issue: the model disagrees with {verdict}").format(verdict=verdict_label(recheck.given))
-    yield TimelineEvent(recheck.opened_at, "review", words, said)
+    text = _("Label issue: the model disagrees with {verdict}").format(verdict=verdict_label(recheck.given))
+    yield TimelineEvent(recheck.opened_at, "review", text, detail)
     if recheck.closed_at:
         outcome = recheck.get_outcome_display().lower()
         yield TimelineEvent(recheck.closed_at, "review", _("Rechecked: {outcome}").format(outcome=outcome))
@@ -141,10 +144,10 @@ def _blind_review_events(recheck: Recheck) -> Iterator[TimelineEvent]:
         return
     agreed = recheck.outcome == Recheck.Outcome.CONFIRMED
     if recheck.reason == Recheck.Reason.REPEAT:
-        words = _("Repeat review: the same verdict") if agreed else _("Repeat review: another verdict")
+        text = _("Repeat review: the same verdict") if agreed else _("Repeat review: another verdict")
     else:
-        words = _("Double review: the same verdict") if agreed else _("Double review: another verdict")
-    yield TimelineEvent(recheck.closed_at, "person", words, _("reviewed blind"))
+        text = _("Double review: the same verdict") if agreed else _("Double review: another verdict")
+    yield TimelineEvent(recheck.closed_at, "person", text, _("reviewed blind"))
 
 
 def _dispute_events(recheck: Recheck) -> Iterator[TimelineEvent]:
@@ -154,8 +157,8 @@ def _dispute_events(recheck: Recheck) -> Iterator[TimelineEvent]:
     if recheck.closed_at is None:
         return
     withdrawn = recheck.outcome == Recheck.Outcome.WITHDRAWN
-    words = _("The second verdict was undone") if withdrawn else _("Decided by a third person")
-    yield TimelineEvent(recheck.closed_at, "review", words)
+    text = _("The second verdict was undone") if withdrawn else _("Decided by a third person")
+    yield TimelineEvent(recheck.closed_at, "review", text)
 
 
 def _snapshot_events(part: Inspection) -> Iterator[TimelineEvent]:
@@ -164,11 +167,11 @@ def _snapshot_events(part: Inspection) -> Iterator[TimelineEvent]:
     for item in items.select_related("snapshot").prefetch_related("snapshot__runs__version"):
         numbers = [run.version.number for run in item.snapshot.runs.all() if hasattr(run, "version")]
         versions = ", ".join(_("version {number}").format(number=number) for number in numbers)
-        said = (
+        detail = (
             _("as {verdict}, used to train {versions}") if numbers else _("as {verdict}, used to train no version yet")
         )
         if item.split == HOLDOUT:
-            said = _("as {verdict}, locked holdout: measures versions, is not used for training")
-        detail = said.format(verdict=verdict_label("FAIL" if item.target else "PASS"), versions=versions)
-        words = _("Frozen into snapshot {number}").format(number=item.snapshot.number)
-        yield TimelineEvent(item.snapshot.created_at, "data", words, detail)
+            detail = _("as {verdict}, locked holdout: measures versions, is not used for training")
+        detail = detail.format(verdict=verdict_label("FAIL" if item.target else "PASS"), versions=versions)
+        text = _("Frozen into snapshot {number}").format(number=item.snapshot.number)
+        yield TimelineEvent(item.snapshot.created_at, "data", text, detail)

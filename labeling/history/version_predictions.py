@@ -46,32 +46,32 @@ def load_version_predictions(part: Inspection, version_numbers: Collection[int] 
     """
     version_numbers = sorted(set(version_numbers), reverse=True)[:MAX_SCORED_AT_ONCE]
     versions = _versions(part)
-    learned, doubts = _trained_on(part, versions), _out_of_fold_probabilities(part)
-    found = []
+    trained_on, out_of_fold = _trained_on(part, versions), _out_of_fold_probabilities(part)
+    predictions = []
     for version in versions:
         probability, novelty = _scores_by_version(version, part, version.number in version_numbers)
         fails = None if probability is None else product_bands(part.product, version).predicts_fail(probability)
-        found.append(
+        predictions.append(
             VersionPrediction(
                 version=version,
                 is_champion=version.state == ModelVersion.State.CHAMPION,
                 decided_part=version.pk == part.model_version_id,
-                trained_on=version.pk in learned,
+                trained_on=version.pk in trained_on,
                 scored_now=version.number in version_numbers,
                 probability=probability,
                 label="" if fails is None else Verdict.FAIL if fails else Verdict.PASS,
                 novelty=novelty,
-                out_of_fold=doubts.get(version.pk),
+                out_of_fold=out_of_fold.get(version.pk),
             )
         )
-    return found
+    return predictions
 
 
 def _versions(part: Inspection) -> list[ModelVersion]:
-    all_of_them = ModelVersion.objects.filter(model=part.product.registered_model_id).order_by("-number")
-    newest = list(all_of_them.values_list("pk", flat=True)[:MAX_VERSIONS])
+    versions = ModelVersion.objects.filter(model=part.product.registered_model_id).order_by("-number")
+    newest = list(versions.values_list("pk", flat=True)[:MAX_VERSIONS])
     always = Q(state=ModelVersion.State.CHAMPION) | Q(pk=part.model_version_id)
-    return list(all_of_them.filter(Q(pk__in=newest) | always))
+    return list(versions.filter(Q(pk__in=newest) | always))
 
 
 def _scores_by_version(version: ModelVersion, part: Inspection, scored_now: bool) -> tuple[float | None, float | None]:

@@ -40,14 +40,12 @@ def claim_near_duplicates(claim: Claim) -> list[Claim]:
         User.objects.select_for_update(no_key=True).get(pk=claim.reviewer_id)
         queue.renew(claim)
         queue.close_expired_claims()
-        parts = list(_claimable_parts(claim).select_for_update(skip_locked=True, of=("self",), no_key=True))
-        held = {one.inspection_id: one for one in queue.claim_parts(parts, reviewer=claim.reviewer)}
-        return [held[part.pk] for part in _oldest_first(parts) if part.pk in held]
-
-
-def _claimable_parts(claim: Claim) -> InspectionQuerySet:
-    # Reloaded: a worker may have found the group after the claim.
-    return _near_duplicates(Inspection.objects.get(pk=claim.inspection_id), claim.reviewer)[:MAX_NEAR_DUPLICATES]
+        # Reloaded: a worker may have found the group after the claim.
+        part = Inspection.objects.get(pk=claim.inspection_id)
+        near = _near_duplicates(part, claim.reviewer)[:MAX_NEAR_DUPLICATES]
+        locked = list(near.select_for_update(skip_locked=True, of=("self",), no_key=True))
+        held = queue.claim_parts(locked, reviewer=claim.reviewer)
+        return sorted(held, key=lambda claim: (claim.inspection.received_at, claim.inspection_id))
 
 
 def _waiting_group(part: Inspection) -> InspectionQuerySet:
@@ -67,7 +65,3 @@ def _near_duplicates(part: Inspection, reviewer: User) -> InspectionQuerySet:
     held = Claim.objects.open().filter(inspection=OuterRef("pk"))
     free = _waiting_group(part).filter(~Exists(held.exclude(reviewer=reviewer))).filter(not_skipped_by(reviewer))
     return free.order_by(Exists(held).desc(), "received_at", "pk")
-
-
-def _oldest_first(parts: list[Inspection]) -> list[Inspection]:
-    return sorted(parts, key=lambda part: (part.received_at, part.pk))

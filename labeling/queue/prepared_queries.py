@@ -51,8 +51,7 @@ class PreparedQuery:
         """Return the rows of the query's ``values_list``, as PostgreSQL returns them."""
         with connection.cursor() as cursor:
             cursor.execute(*self.bind(**params))
-            found: list[tuple[Any, ...]] = cursor.fetchall()
-            return found
+            return list(cursor.fetchall())
 
     def instance(self, model: type[Model], **params: object) -> Any:
         """Return the first row as an instance of ``model``; None if there is no row."""

@@ -43,22 +43,18 @@ def claim(*, reviewer: User, product: Product | None = None, excluding: Iterable
         held, any_expired = queue_queries.held_claim_keys(reviewer)
         if any_expired and close_expired_claims():
             held, _any = queue_queries.held_claim_keys(reviewer)
-        known = set(excluding)
+        shown = set(excluding)
         for key, owner in held:
-            if key not in known and (product is None or product.pk == owner):
+            if key not in shown and (product is None or product.pk == owner):
                 own = held_claims(reviewer).filter(pk=key).first()
                 if own is not None and _try_renew(own):
                     return own
         if len(held) >= MAX_HELD_CLAIMS:
             return None
-        ways = [_claim_disputed, _claim_waiting, _claim_recheck]
+        sources = [_claim_disputed, _claim_waiting, _claim_recheck]
         if recheck_queue.offer_recheck_first(product):
-            ways = [_claim_disputed, _claim_recheck, _claim_waiting]
-        for way in ways:
-            made = way(reviewer, product)
-            if made is not None:
-                return made
-        return None
+            sources = [_claim_disputed, _claim_recheck, _claim_waiting]
+        return next(filter(None, (claim_from(reviewer, product) for claim_from in sources)), None)
 
 
 def claim_part(inspection: Inspection, *, reviewer: User) -> Claim:
@@ -69,8 +65,8 @@ def claim_part(inspection: Inspection, *, reviewer: User) -> Claim:
         if own is not None and _try_renew(own):
             return own
         waiting = queue_queries.lock_in_queue_order(unclaimed_parts().filter(pk=inspection.pk))
-        again = partial(recheck_queue.recheck_of, reviewer, inspection)
-        made = _take_next(waiting.first, reviewer) or _take_next(again, reviewer)
+        recheck = partial(recheck_queue.recheck_of, reviewer, inspection)
+        made = _take_next(waiting.first, reviewer) or _take_next(recheck, reviewer)
         if made is None:
             raise ClaimLost(_("This part is held by another reviewer, or is not in the queue."))
         return made
@@ -111,10 +107,10 @@ def held_claims(reviewer: User) -> QuerySet[Claim]:
 
 
 def _claim_waiting(reviewer: User, product: Product | None) -> Claim | None:
-    for wanted in [product] if product else queue_queries.products_by_queue_rank(reviewer):
-        made = _take_next(partial(queue_queries.next_waiting_part, reviewer, wanted), reviewer)
+    for candidate in [product] if product else queue_queries.products_by_queue_rank(reviewer):
+        made = _take_next(partial(queue_queries.next_waiting_part, reviewer, candidate), reviewer)
         if made is not None:
-            made.inspection.product = wanted
+            made.inspection.product = candidate
             return made
     return None
 

@@ -30,15 +30,15 @@ def lock_expired_claims() -> list[UUID]:
 
 def held_claim_keys(reviewer: User) -> tuple[list[tuple[UUID, int]], bool]:
     """Return keys of the reviewer's claims and their products, and if any lease ran out."""
-    found = _HELD_CLAIMS.rows(person=reviewer.pk)
-    own = [(claim, product) for claim, product, person, _over in found if person == reviewer.pk]
-    return own, any(over for *_, over in found)
+    rows = _HELD_CLAIMS.rows(person=reviewer.pk)
+    own = [(claim, product) for claim, product, person, _expired in rows if person == reviewer.pk]
+    return own, any(expired for *_, expired in rows)
 
 
 def next_waiting_part(reviewer: User, product: Product) -> Inspection | None:
     """Lock and return the product's next part for this reviewer; skip held and locked parts."""
-    found: Inspection | None = _NEXT_WAITING_PART.instance(Inspection, person=reviewer.pk, product=product.pk)
-    return found
+    part: Inspection | None = _NEXT_WAITING_PART.instance(Inspection, person=reviewer.pk, product=product.pk)
+    return part
 
 
 def products_by_queue_rank(reviewer: User) -> list[Product]:
@@ -85,9 +85,9 @@ _HELD_CLAIMS = PreparedQuery(
     lambda: (
         Claim.objects.open()
         .filter(_LEASE_EXPIRED | Q(reviewer=REVIEWER_PARAM))
-        .annotate(over=Case(When(_LEASE_EXPIRED, then=True), default=False))
+        .annotate(expired=Case(When(_LEASE_EXPIRED, then=True), default=False))
         .order_by("created_at", "pk")
-        .values_list("pk", "inspection__product", "reviewer", "over")
+        .values_list("pk", "inspection__product", "reviewer", "expired")
     )
 )
 _NEXT_WAITING_PART = PreparedQuery(

@@ -26,49 +26,44 @@ def waiting_count(product: Product | None = None, *, reviewer: User | None = Non
 
     For a reviewer: the parts that this reviewer may judge and did not skip recently.
     """
-    found = waiting_count_by_product(reviewer)
-    return found.get(product.pk, 0) if product else sum(found.values())
+    counts = waiting_count_by_product(reviewer)
+    return counts.get(product.pk, 0) if product else sum(counts.values())
 
 
 def waiting_count_by_product(reviewer: User | None = None) -> dict[int, int]:
     """Return the waiting count by product key, without products for which nothing waits."""
-    found: Counter[int] = Counter()
-    asked = (
-        _ALL_WAITING.rows()
-        if reviewer is None
-        else _waiting_for(reviewer.has_perm(ADJUDICATE_PERMISSION)).rows(person=reviewer.pk)
-    )
-    for product, number in asked:
-        found[product] += number
-    return {product: number for product, number in found.items() if number > 0}
+    if reviewer is None:
+        rows = _ALL_WAITING.rows()
+    else:
+        rows = _waiting_for(reviewer.has_perm(ADJUDICATE_PERMISSION)).rows(person=reviewer.pk)
+    counts: Counter[int] = Counter()
+    for product, number in rows:
+        counts[product] += number
+    return dict(+counts)
 
 
 def busiest_model(reviewer: User) -> RegisteredModel | None:
     """Return the model with most parts waiting for this reviewer; None if nothing waits."""
-    waiting_of = waiting_count_by_product(reviewer)
-    if not waiting_of:
-        return None
-    busiest = max(waiting_of, key=lambda key: (waiting_of[key], -key))
-    return RegisteredModel.objects.filter(product=busiest).first()
+    counts = waiting_count_by_product(reviewer)
+    busiest = max(counts, key=lambda key: (counts[key], -key), default=None)
+    return RegisteredModel.objects.filter(product=busiest).first() if counts else None
 
 
 def longest_wait(product: Product | None = None) -> timedelta | None:
     """Return the longest waiting time of a part; None if nothing waits."""
-    return max(_wait_by_product(product).values(), default=None)
+    return max(longest_wait_by_product(product).values(), default=None)
 
 
-def longest_wait_by_product() -> dict[int, timedelta]:
-    """Return the longest waiting time by product key, without products for which nothing waits."""
-    return _wait_by_product(None)
+def longest_wait_by_product(product: Product | None = None) -> dict[int, timedelta]:
+    """Return the longest waiting time by product key, without products for which nothing waits.
 
-
-def _wait_by_product(product: Product | None) -> dict[int, timedelta]:
-    """Return the longest wait by product, by one lookup each in the index `inspection_queue`."""
+    One lookup a product in the index `inspection_queue`.
+    """
     first = _waiting_parts().filter(product=OuterRef("pk")).order_by(Coalesce("resolved_at", "received_at"), "id")
-    again = _due_rechecks().filter(inspection__product=OuterRef("pk")).order_by("due_at")
+    rechecks = _due_rechecks().filter(inspection__product=OuterRef("pk")).order_by("due_at")
     products = Product.objects.filter(pk=product.pk) if product else Product.objects.all()
     heads = products.annotate(
-        since=Least(Subquery(first.values("received_at")[:1]), Subquery(again.values("due_at")[:1])), now=Now()
+        since=Least(Subquery(first.values("received_at")[:1]), Subquery(rechecks.values("due_at")[:1])), now=Now()
     )
     return {key: now - since for key, since, now in heads.values_list("pk", "since", "now") if since is not None}
 
@@ -100,8 +95,10 @@ _ALL_WAITING = PreparedQuery(
 
 @cache
 def _waiting_for(may_adjudicate: bool) -> PreparedQuery:
-    again = _due_rechecks().answerable_by(REVIEWER_PARAM, may_adjudicate=may_adjudicate)
+    rechecks = _due_rechecks().answerable_by(REVIEWER_PARAM, may_adjudicate=may_adjudicate)
     skipped = _count_by("product", _recently_skipped(REVIEWER_PARAM), sign=-1)
     return PreparedQuery(
-        lambda: _count_by("product", _waiting_parts()).union(_count_by("inspection__product", again), skipped, all=True)
+        lambda: _count_by("product", _waiting_parts()).union(
+            _count_by("inspection__product", rechecks), skipped, all=True
+        )
     )

@@ -34,34 +34,31 @@ def next_recheck(reviewer: User, product: Product | None, *, disputed_only: bool
     rows of part and recheck are locked; rows that others lock are passed over. ``disputed_only`` limits to disputes.
     """
     kind = (reviewer.has_perm(ADJUDICATE_PERMISSION), product is not None, disputed_only)
-    given = {"person": reviewer.pk, "product": product.pk if product else None}
+    params = {"person": reviewer.pk, "product": product.pk if product else None}
     # Usually there is none, and this query costs less than one that locks.
-    if not _any_recheck_query(*kind).rows(**given):
+    if not _any_recheck_query(*kind).rows(**params):
         return None
-    for *_, part in _next_recheck_query(*kind).rows(**given):
+    for *_, part in _next_recheck_query(*kind).rows(**params):
         return Inspection.objects.get(pk=part)
     return None
 
 
 def recheck_of(reviewer: User, part: Inspection) -> Inspection | None:
     """Lock and return the part if this reviewer may answer its recheck and the rows are free."""
-    again = _lock_rows(
-        _unclaimed_rechecks(reviewer, may_adjudicate=reviewer.has_perm(ADJUDICATE_PERMISSION)).filter(inspection=part)
-    )
-    return Inspection.objects.get(pk=part.pk) if again.first() else None
+    rechecks = _unclaimed_rechecks(reviewer, may_adjudicate=reviewer.has_perm(ADJUDICATE_PERMISSION))
+    return Inspection.objects.get(pk=part.pk) if _lock_rows(rechecks.filter(inspection=part)).first() else None
 
 
 def _unclaimed_rechecks(reviewer: User | Combinable, *, may_adjudicate: bool) -> RecheckQuerySet:
-    again = Recheck.objects.open().due().answerable_by(reviewer, may_adjudicate=may_adjudicate)
-    return again.filter(~Exists(open_claims_on("inspection")))
+    rechecks = Recheck.objects.open().due().answerable_by(reviewer, may_adjudicate=may_adjudicate)
+    return rechecks.filter(~Exists(open_claims_on("inspection")))
 
 
 def _offerable_rechecks(may_adjudicate: bool, of_one_product: bool, disputed_only: bool) -> RecheckQuerySet:
-    again = _unclaimed_rechecks(REVIEWER_PARAM, may_adjudicate=may_adjudicate).filter(
-        not_skipped_by(REVIEWER_PARAM, "inspection")
-    )
-    again = again.filter(inspection__product=PRODUCT_PARAM) if of_one_product else again
-    return again.disputed() if disputed_only else again
+    rechecks = _unclaimed_rechecks(REVIEWER_PARAM, may_adjudicate=may_adjudicate)
+    rechecks = rechecks.filter(not_skipped_by(REVIEWER_PARAM, "inspection"))
+    rechecks = rechecks.filter(inspection__product=PRODUCT_PARAM) if of_one_product else rechecks
+    return rechecks.disputed() if disputed_only else rechecks
 
 
 def _lock_rows(rechecks: RecheckQuerySet) -> RecheckQuerySet:
@@ -81,5 +78,5 @@ def _any_recheck_query(may_adjudicate: bool, of_one_product: bool, disputed_only
 def _next_recheck_query(may_adjudicate: bool, of_one_product: bool, disputed_only: bool) -> PreparedQuery:
     """Return the query of the next recheck; its last column is the part's key."""
     own = Case(When(reason=Recheck.Reason.DOUBTED, label__reviewer=REVIEWER_PARAM, then=1), default=0)
-    again = _offerable_rechecks(may_adjudicate, of_one_product, disputed_only).order_by(own, "due_at", "pk")
-    return PreparedQuery(lambda: _lock_rows(again)[:1])
+    rechecks = _offerable_rechecks(may_adjudicate, of_one_product, disputed_only).order_by(own, "due_at", "pk")
+    return PreparedQuery(lambda: _lock_rows(rechecks)[:1])

@@ -97,20 +97,14 @@ def confusion_matrix(pairs: Iterable[LabelPair]) -> ConfusionMatrix | None:
         total = sum(counts[key, other] for other in keys)
         cells = [ConfusionCell(counts[key, other], key == other, _shade(counts[key, other], total)) for other in keys]
         rows.append((_category_text(*key), cells))
-    return ConfusionMatrix([words for words, cells in rows], rows)
+    return ConfusionMatrix([text for text, cells in rows], rows)
 
 
 def _summarize_agreement(reviewers: tuple[str, str], pairs: list[LabelPair]) -> ReviewerAgreement:
-    agreed = sum(_labels_agree(first, second) for first, second in pairs)
-    fails = [(first.verdict == Verdict.FAIL, second.verdict == Verdict.FAIL) for first, second in pairs]
-    return ReviewerAgreement(
-        reviewers, len(pairs), agreed, kappa([one for one, _ in fails], [other for _, other in fails])
-    )
-
-
-def _labels_agree(first: Label, second: Label) -> bool:
     # If the second reviewer named no type, their label has the first one's type: they agree either way.
-    return verdicts_agree(verdict_pair(first), verdict_pair(second))
+    agreed = sum(verdicts_agree(verdict_pair(first), verdict_pair(second)) for first, second in pairs)
+    firsts, seconds = ([label.verdict == Verdict.FAIL for label in labels] for labels in zip(*pairs, strict=True))
+    return ReviewerAgreement(reviewers, len(pairs), agreed, kappa(firsts, seconds))
 
 
 def _reviewer_name(label: Label) -> str:

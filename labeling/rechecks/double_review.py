@@ -6,12 +6,12 @@ from datetime import timedelta
 from uuid import UUID
 
 from django.contrib.auth.models import User
-from django.db.models.expressions import Combinable
 from django.db.models.functions import Now
 
 from inspection.models import Inspection
 from inspection.products import hash_sampling
 from labeling.models import Label, Recheck
+from labeling.rechecks.recheck_resolution import open_recheck
 
 REPEAT_REVIEW_DELAY = timedelta(days=1)
 _REVIEW_PERMISSION = "labeling.add_review"
@@ -28,8 +28,8 @@ def sample_for_second_review(part: Inspection, label: Label, reviewer: User) -> 
     if drawn >= product.second_share + product.repeat_share or _has_earlier_label(label):
         return None
     if drawn >= product.second_share:
-        return _create_recheck(label, Recheck.Reason.REPEAT, Now() + REPEAT_REVIEW_DELAY)
-    return _create_recheck(label, Recheck.Reason.SECOND, Now()) if _has_other_reviewer(reviewer) else None
+        return open_recheck(label, Recheck.Reason.REPEAT, Now() + REPEAT_REVIEW_DELAY)
+    return open_recheck(label, Recheck.Reason.SECOND) if _has_other_reviewer(reviewer) else None
 
 
 def second_review_sample_value(inspection_id: UUID) -> float:
@@ -43,9 +43,3 @@ def _has_earlier_label(label: Label) -> bool:
 
 def _has_other_reviewer(reviewer: User) -> bool:
     return User.objects.with_perm(_REVIEW_PERMISSION, backend=_AUTH_BACKEND).exclude(pk=reviewer.pk).exists()
-
-
-def _create_recheck(label: Label, reason: Recheck.Reason, due_at: Combinable) -> Recheck:
-    return Recheck.objects.create(
-        inspection_id=label.inspection_id, reason=reason, label=label, given=label.verdict, due_at=due_at
-    )

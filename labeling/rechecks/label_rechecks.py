@@ -42,26 +42,28 @@ def open_rechecks(version: ModelVersion) -> list[Recheck]:
     Idempotent. Left out are parts whose label changed since, and verdicts that were rechecked before. At most 50, and
     at most 5 % of the labels that the version was trained on.
     """
-    suspects = _label_issues(version)
+    issues = _label_issues(version)
     product = Product.objects.filter(registered_model=version.model_id).first()
-    if not suspects or product is None:
+    if not issues or product is None:
         return []
     with transaction.atomic():
         # A second worker waits here, then sees the first one's rows. Constraints back this up.
         RegisteredModel.objects.select_for_update(no_key=True).get(pk=version.model_id)
         room = _max_rechecks(version) - _counted_rechecks(version, product)
         opened: list[Recheck] = []
-        for suspect in suspects:
+        for issue in issues:
             if len(opened) >= room:
                 break
-            opened += _open_recheck(version, product, suspect)
+            opened += _open_recheck(version, product, issue)
         return opened
 
 
 def _label_issues(version: ModelVersion) -> list[dict[str, Any]]:
     # Only this key: the curves of a report are long.
-    reported = ModelVersion.objects.filter(pk=version.pk).annotate(said=KeyTransform("suspects", "report__evaluation"))
-    return reported.values_list("said", flat=True).get() or []
+    reported = ModelVersion.objects.filter(pk=version.pk).annotate(
+        issues=KeyTransform("suspects", "report__evaluation")
+    )
+    return reported.values_list("issues", flat=True).get() or []
 
 
 def _max_rechecks(version: ModelVersion) -> int:

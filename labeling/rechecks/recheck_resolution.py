@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
 from uuid import UUID
 
 from django.contrib.auth.models import User
+from django.db.models.expressions import Combinable
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
@@ -14,6 +16,7 @@ from labeling.refusals import Disputed
 
 Reason, Provenance = Recheck.Reason, Label.Provenance
 VerdictPair = tuple[str, DefectType | None]
+T = TypeVar("T")
 
 
 def find_open_recheck(part: Inspection) -> Recheck | None:
@@ -21,10 +24,9 @@ def find_open_recheck(part: Inspection) -> Recheck | None:
     return Recheck.objects.open().filter(inspection=part).select_related("label__defect_type").first()
 
 
-def verdicts_agree(first: VerdictPair, second: VerdictPair) -> bool:
-    """Return True for the same verdict and not two different defect types after merges."""
-    (verdict, kind), (other_verdict, other_kind) = first, second
-    return verdict == other_verdict and (not kind or not other_kind or kind.current == other_kind.current)
+def verdicts_agree(first: tuple[str, T | None], second: tuple[str, T | None]) -> bool:
+    """Return True for the same verdict and not two different current defect types, or names of types."""
+    return first[0] == second[0] and (not first[1] or not second[1] or first[1] == second[1])
 
 
 def verdict_pair(label: Label) -> VerdictPair:
@@ -72,15 +74,20 @@ def recheck_closed_by_correction(recheck: Recheck | None, by: User) -> Recheck |
     return None
 
 
+def open_recheck(label: Label, reason: Recheck.Reason, due_at: Combinable | None = None) -> Recheck:
+    """Open a recheck of the label."""
+    return Recheck.objects.create(
+        inspection_id=label.inspection_id, reason=reason, label=label, given=label.verdict, due_at=due_at or Now()
+    )
+
+
 def close_recheck(recheck: Recheck, label: Label) -> None:
     """Close the recheck by the label. A blind recheck that differs opens a dispute."""
     same = _label_confirms(recheck, label)
     outcome = Recheck.Outcome.CONFIRMED if same else Recheck.Outcome.CHANGED
     Recheck.objects.filter(pk=recheck.pk).update(closed_at=Now(), outcome=outcome, answer=label)
     if not same and recheck.reason in (Reason.SECOND, Reason.REPEAT):
-        Recheck.objects.create(
-            inspection_id=recheck.inspection_id, reason=Reason.DISPUTED, label=label, given=label.verdict
-        )
+        open_recheck(label, Reason.DISPUTED)
 
 
 def replace_recheck(recheck: Recheck, label: Label) -> None:
@@ -90,9 +97,7 @@ def replace_recheck(recheck: Recheck, label: Label) -> None:
     """
     _withdraw_recheck(recheck.inspection_id, recheck.label)
     if recheck.reason == Reason.SECOND:
-        Recheck.objects.create(
-            inspection_id=recheck.inspection_id, reason=Reason.SECOND, label=label, given=label.verdict
-        )
+        open_recheck(label, Reason.SECOND)
 
 
 def revert_rechecks(label: Label) -> None:

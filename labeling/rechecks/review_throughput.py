@@ -31,8 +31,8 @@ def throughput_by_reviewer(product: Product, since: timedelta | None) -> list[An
     ``seconds`` is the median time on the screen if the page measured it, else the time since the claim.
     """
     midnight = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
-    said = _created_since(Review.objects.filter(inspection__product=product), since).order_by()
-    rows = said.values("reviewer__username").annotate(
+    reviews = _created_since(Review.objects.filter(inspection__product=product), since).order_by()
+    rows = reviews.values("reviewer__username").annotate(
         verdicts=Count("pk"),
         today=Count("pk", filter=Q(created_at__gte=midnight)),
         seconds=Median(Coalesce("shown_seconds", "seconds")),
@@ -42,8 +42,8 @@ def throughput_by_reviewer(product: Product, since: timedelta | None) -> list[An
 
 def recent_skips(product: Product, since: timedelta | None) -> QuerySet[Skip]:
     """Return the newest skipped parts with their reasons."""
-    found = _created_since(Skip.objects.filter(inspection__product=product), since)
-    return found.select_related("inspection", "reviewer")[:MAX_LIST_ROWS]
+    skips = _created_since(Skip.objects.filter(inspection__product=product), since)
+    return skips.select_related("inspection", "reviewer")[:MAX_LIST_ROWS]
 
 
 def open_disputes(product: Product) -> QuerySet[Recheck]:

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 import numpy as np
-from django.db import Error as DatabaseTrouble
+from django.db import Error as DatabaseError
 from django.db import transaction
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -67,15 +67,15 @@ def backfill_embeddings() -> int:
     An error with one product is logged and does not stop the others. Concurrent runs do the same work twice. Raises
     ``django.db.Error`` if the database is unreachable.
     """
-    drawn = 0
+    computed = 0
     for product in Product.objects.select_related("registered_model"):
         try:
-            drawn += _backfill_product(product)
-        except DatabaseTrouble:
+            computed += _backfill_product(product)
+        except DatabaseError:
             raise
         except Exception:
             logger.exception("The embeddings of the parts of %s could not be computed", product)
-    return drawn
+    return computed
 
 
 def _backfill_product(product: Product) -> int:
@@ -91,7 +91,7 @@ def _backfill_labeled_parts(product: Product, version: ModelVersion) -> int:
     """Update the next labeled parts, then save the position."""
     before = _positions.get(product.pk)
     passed = before.last_label_id if before and before.space == version.embedding_space else 0
-    missing, stale, settled = list[UUID](), list[UUID](), True
+    missing, stale, all_committed = list[UUID](), list[UUID](), True
     for row in _load_label_rows(passed):
         if row.product_id == product.pk and row.space != version.embedding_space:
             missing.append(row.inspection_id)
@@ -99,20 +99,20 @@ def _backfill_labeled_parts(product: Product, version: ModelVersion) -> int:
             stale.append(row.inspection_id)
         if len(missing) > LABELED_PER_RUN:
             break
-        settled = settled and row.is_committed
-        passed = row.label_id if settled else passed
-    drawn = _compute_embeddings(missing[:LABELED_PER_RUN], version)
+        all_committed = all_committed and row.is_committed
+        passed = row.label_id if all_committed else passed
+    computed = _compute_embeddings(missing[:LABELED_PER_RUN], version)
     for key in stale:
         _update_embedding(key)
     _positions[product.pk] = BackfillPosition(version.embedding_space, passed)
-    return drawn
+    return computed
 
 
 def _waiting_without_embedding(product: Product, space: str) -> list[UUID]:
     """Return the first waiting parts, in queue order, without an embedding in the space."""
     queued = in_queue_order(Inspection.objects.awaiting_review().filter(product=product))
     front = queued.values_list("pk", "embedding__space")[:QUEUE_WINDOW]
-    return [key for key, found in front if found != space][:WAITING_PER_RUN]
+    return [key for key, embedding_space in front if embedding_space != space][:WAITING_PER_RUN]
 
 
 def _load_label_rows(label_id: int) -> list[_Row]:
@@ -122,7 +122,8 @@ def _load_label_rows(label_id: int) -> list[_Row]:
         *("inspection__embedding__target", "inspection__embedding__space", "old"),
     )
     return [
-        _Row(pk, owner, part, int(said == Verdict.FAIL), *rest) for pk, owner, part, said, *rest in rows[:LABEL_WINDOW]
+        _Row(pk, product, part, int(verdict == Verdict.FAIL), *rest)
+        for pk, product, part, verdict, *rest in rows[:LABEL_WINDOW]
     ]
 
 
@@ -130,8 +131,8 @@ def _compute_embeddings(keys: Iterable[UUID], version: ModelVersion) -> int:
     parts = Inspection.objects.in_bulk(list(keys))
     for part in parts.values():
         # Before the lock: it takes 0.1 s, and reviewers must not wait for it.
-        point = part_embeddings.compute_embedding(part, scorers.get_scorer(version))
-        _update_embedding(part.pk, point, version.embedding_space)
+        embedding = part_embeddings.compute_embedding(part, scorers.get_scorer(version))
+        _update_embedding(part.pk, embedding, version.embedding_space)
     return len(parts)
 
 

@@ -59,14 +59,14 @@ def most_similar(part: Inspection) -> ReferenceParts:
 
     While the part has an open recheck, other images of it are left out too: their labels would reveal its own.
     """
-    point = Embedding.objects.filter(pk=part.pk).first()
-    if point is None:
+    embedding = Embedding.objects.filter(pk=part.pk).first()
+    if embedding is None:
         return ReferenceParts(_status_without_embedding(part))
-    if part_embeddings.has_no_embedding(point):
+    if part_embeddings.has_no_embedding(embedding):
         return ReferenceParts(ComparisonStatus.UNREADABLE)
     blind = recheck_resolution.find_open_recheck(part) is not None
     with transaction.atomic():
-        good, defective = (_find_references(part, point, target, blind) for target in (GOOD, DEFECT))
+        good, defective = (_find_references(part, embedding, target, blind) for target in (GOOD, DEFECT))
     return ReferenceParts(ComparisonStatus.YES, good, defective)
 
 
@@ -86,17 +86,14 @@ def _status_without_embedding(part: Inspection) -> ComparisonStatus:
 
 def _find_references(part: Inspection, embedding: Embedding, target: int, blind: bool) -> list[ReferencePart]:
     near = nearest_labeled(embedding, target, MAX_REFERENCES + EXTRA_NEIGHBOURS if blind else MAX_REFERENCES)
-    labels = {label.inspection_id: label for label in _standing_labels([one.inspection for one in near])}
-    found = [
-        ReferencePart(one.inspection, labels[one.inspection.pk], one.similarity)
-        for one in near
-        if one.inspection.pk in labels and not (blind and _is_same_part(part, one.inspection))
+    standing = Label.objects.filter(inspection__in=[match.inspection for match in near]).standing()
+    label_of = {label.inspection_id: label for label in standing.select_related("defect_type__merged_into")}
+    references = [
+        ReferencePart(match.inspection, label_of[match.inspection.pk], match.similarity)
+        for match in near
+        if match.inspection.pk in label_of and not (blind and _is_same_part(part, match.inspection))
     ]
-    return found[:MAX_REFERENCES]
-
-
-def _standing_labels(parts: list[Inspection]) -> list[Label]:
-    return list(Label.objects.filter(inspection__in=parts).standing().select_related("defect_type__merged_into"))
+    return references[:MAX_REFERENCES]
 
 
 def _is_same_part(part: Inspection, other: Inspection) -> bool:

@@ -45,7 +45,7 @@ def resolve(
         if earlier is not None:
             return _earlier_label(earlier, verdict, kind)
         check_claim_valid(part, held)
-        again = recheck_resolution.find_open_recheck(part)
+        recheck = recheck_resolution.find_open_recheck(part)
         review = Review.objects.create(
             claim=held,
             inspection=part,
@@ -59,14 +59,14 @@ def resolve(
         label = Label(
             inspection=part,
             verdict=verdict,
-            defect_type=recheck_resolution.resolve_defect_type(again, (verdict, kind)),
+            defect_type=recheck_resolution.resolve_defect_type(recheck, (verdict, kind)),
             source=Label.Source.REVIEW,
-            provenance=recheck_resolution.label_provenance(again, (verdict, kind)),
+            provenance=recheck_resolution.label_provenance(recheck, (verdict, kind)),
             review=review,
             reviewer=held.reviewer,
             comment=comment,
         )
-        return _record_label(label, answered=again)
+        return _record_label(label, answered=recheck)
 
 
 def correct(
@@ -88,8 +88,8 @@ def correct(
             and recheck_resolution.verdict_pair(standing) == (verdict, kind)
             and standing.comment == comment
         )
-        again = recheck_resolution.find_open_recheck(part)
-        answered = recheck_resolution.recheck_closed_by_correction(again, by)
+        recheck = recheck_resolution.find_open_recheck(part)
+        answered = recheck_resolution.recheck_closed_by_correction(recheck, by)
         if standing and same and answered is None:
             return standing
         label = Label(
@@ -101,7 +101,7 @@ def correct(
             reviewer=by,
             comment=comment,
         )
-        return _record_label(label, answered=answered, replaced=again)
+        return _record_label(label, answered=answered, replaced=recheck)
 
 
 def overrule(
@@ -125,12 +125,17 @@ def overrule(
     return label
 
 
+def may_undo(label: Label, user: User) -> bool:
+    """Return True for the label's author and for users who may undo any label."""
+    return label.reviewer == user or user.has_perm("labeling.undo_any_label")
+
+
 def undo(label: Label, *, by: User) -> None:
     """Undo the standing label. Without an earlier label, the part waits for a person again.
 
     Allowed for its author and with ``labeling.undo_any_label``. Raises PermissionDenied, AlreadyUndone or NotStanding.
     """
-    if label.reviewer != by and not by.has_perm("labeling.undo_any_label"):
+    if not may_undo(label, by):
         raise PermissionDenied(_("Only the label's author or a quality manager can undo a label."))
     with transaction.atomic():
         part = _lock_part(label.inspection_id)
@@ -181,8 +186,8 @@ def _lock_part(key: UUID) -> Inspection:
 def check_claim_valid(part: Inspection, claim: Claim) -> None:
     """Raise ClaimLost if the claim's owner may no longer judge the part. Hold its lock."""
     # A resolved part with an open recheck may be judged by those who may answer it and claimed it since it was due.
-    again = Recheck.objects.open().filter(inspection=part, due_at__lte=claim.created_at)
-    if part.resolved_at is not None and not again.for_reviewer(claim.reviewer).exists():
+    rechecks = Recheck.objects.open().filter(inspection=part, due_at__lte=claim.created_at)
+    if part.resolved_at is not None and not rechecks.for_reviewer(claim.reviewer).exists():
         raise ClaimLost(_("This part is already resolved. Continue with the next part."))
     if Claim.objects.open().filter(inspection=part).exclude(pk=claim.pk).exists():
         raise ClaimLost(_("The claim expired, and another reviewer holds this part now."))

@@ -26,17 +26,13 @@ def skip(claim: Claim, *, reason: str, comment: str = "") -> Skip:
         part = Inspection.objects.select_for_update(no_key=True).get(pk=claim.inspection_id)
         held = Claim.objects.select_for_update(of=("self",)).get(pk=claim.pk)
         earlier = Skip.objects.filter(claim=held).first()
+        if earlier is not None and earlier.reason == reason:
+            return earlier
         if earlier is not None:
-            return _earlier_skip(earlier, reason)
+            raise ClaimLost(_("This part was already skipped with the reason {reason}.").format(reason=earlier.reason))
         if Review.objects.filter(claim=held).exists():
             raise ClaimLost(_("This claim is already resolved. Undo its label first."))
         check_claim_valid(part, held)
-        made = Skip.objects.create(claim=held, inspection=part, reviewer=held.reviewer, reason=reason, comment=comment)
+        row = Skip.objects.create(claim=held, inspection=part, reviewer=held.reviewer, reason=reason, comment=comment)
         Claim.objects.filter(pk=held.pk).close()
-        return made
-
-
-def _earlier_skip(earlier: Skip, reason: str) -> Skip:
-    if earlier.reason != reason:
-        raise ClaimLost(_("This part was already skipped with the reason {reason}.").format(reason=earlier.reason))
-    return earlier
+        return row

@@ -39,16 +39,16 @@ def gallery(request: HttpRequest) -> HttpResponse:
 @may_change
 def add(request: HttpRequest, product: str) -> HttpResponse:
     """Add a type to a product."""
-    found = product_of(product)
+    chosen = product_of(product)
     form = DefectTypeForm(request.POST)
     try:
         if form.is_valid():
-            kind = defect_type_service.add_type(found, **form.cleaned_data)
+            kind = defect_type_service.add_type(chosen, **form.cleaned_data)
             messages.success(request, _("Added %(name)s.") % {"name": kind.name})
             return redirect("defect-types")
     except Refusal as refusal:
         form.add_error(None, str(refusal))
-    return _render_gallery(request, found, form)
+    return _render_gallery(request, chosen, form)
 
 
 @require_http_methods(["GET", "POST"])
@@ -97,8 +97,8 @@ def edit_example(request: HttpRequest, key: int) -> HttpResponse:
 def merge(request: HttpRequest, key: int) -> HttpResponse:
     """Show what a merge changes (GET) and merge (POST)."""
     kind = _get_defect_type(key)
-    said = request.POST if request.method == "POST" else request.GET
-    into = get_object_or_404(DefectType, pk=parse_row_id(said.get("into", "")), product=kind.product)
+    fields = request.POST if request.method == "POST" else request.GET
+    into = get_object_or_404(DefectType, pk=parse_row_id(fields.get("into", "")), product=kind.product)
     if request.method == "POST":
         return _merge_types(request, kind, into)
     if kind.merged_into is not None or into.merged_into is not None or into == kind:
@@ -129,14 +129,14 @@ def _render_gallery(request: HttpRequest, product: Product, form: DefectTypeForm
         "product": product,
         "form": form,
         "cards": defect_type_gallery.load_cards(product),
-        "old": defect_type_gallery.merged_type_cards(product),
+        "merged_cards": defect_type_gallery.merged_type_cards(product),
     }
     return render(request, "types/guide.html", context)
 
 
 def _get_defect_type(key: int) -> DefectType:
-    known = DefectType.objects.select_related("product__registered_model", "merged_into")
-    return get_object_or_404(known, pk=key)
+    types = DefectType.objects.select_related("product__registered_model", "merged_into")
+    return get_object_or_404(types, pk=key)
 
 
 def _get_part(text: str) -> Inspection:

@@ -67,7 +67,7 @@ class HistoryForm(FilterForm):
     reason = forms.ChoiceField(
         required=False,
         label=_("Reason"),
-        choices=lambda: [("", _("any reason")), *((value, words.lower()) for value, words in Reason.choices)],
+        choices=lambda: [("", _("any reason")), *((value, text.lower()) for value, text in Reason.choices)],
     )
     label = forms.ChoiceField(
         required=False,

@@ -9,7 +9,6 @@ from uuid import UUID
 from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
@@ -38,7 +37,7 @@ from mltasks.web.selection import remember_choice
 def references(request: HttpRequest, inspection: UUID) -> HttpResponse:
     """Return the reference parts with their labels, as a fragment loaded after the image."""
     part = get_object_or_404(Inspection.objects.select_related("product__registered_model"), pk=inspection)
-    return render(request, "review/_references.html", {"found": most_similar(part)})
+    return render(request, "review/_references.html", {"references": most_similar(part)})
 
 
 may_view = require_permission("inspection.view_inspection")
@@ -53,15 +52,15 @@ def inspections(request: HttpRequest) -> HttpResponse:
     if product is None:
         return render(request, "no_product.html", {"title": _("Inspections")})
     form = HistoryForm(request.GET, product=product)
-    look = request.GET.get("look", "table")
+    layout = request.GET.get("look", "table")
     hidden = blinding.parts_hidden_from(current_user(request))
     page = history.load_page(product, form.active_filters, request.GET.get("before", ""))
     blind = blinding.parts_judged_blind(current_user(request))
     # A filter would reveal what the columns hide.
-    told = (hidden if "label" in form.active_filters else set()) | (
+    revealed = (hidden if "label" in form.active_filters else set()) | (
         blind if MODEL_FILTERS & set(form.active_filters) else set()
     )
-    page = replace(page, parts=[part for part in page.parts if part.pk not in told])
+    page = replace(page, parts=[part for part in page.parts if part.pk not in revealed])
     context = {
         "product": product,
         "form": form,
@@ -69,7 +68,7 @@ def inspections(request: HttpRequest) -> HttpResponse:
         "page": page,
         "hidden": hidden,
         "blind": blind,
-        "look": look if look in LAYOUTS else "table",
+        "look": layout if layout in LAYOUTS else "table",
         "paged": "before" in request.GET,
         "retention": settings.RETENTION_DAYS,
     }
@@ -103,22 +102,22 @@ def _render_part(request: HttpRequest, part: Inspection, version_numbers: Sequen
     hidden = blinding.parts_hidden_from(current_user(request))
     blind, unscored = part.pk in hidden, part.pk in blinding.parts_judged_blind(current_user(request))
     standing = None if blind else review.standing_label(part)
-    again = None if blind else recheck_resolution.find_open_recheck(part)
+    recheck = None if blind else recheck_resolution.find_open_recheck(part)
     context = {
         "part": part,
         "product": part.product,
         "standing": standing,
         "blind": blind,
         "unscored": unscored,
-        "dispute": recheck_resolution.disputed_labels(again),
-        "may_say": again is None
-        or again.reason != Recheck.Reason.DISPUTED
-        or again.answerable_by(current_user(request)),
+        "dispute": recheck_resolution.disputed_labels(recheck),
+        "may_say": recheck is None
+        or recheck.reason != Recheck.Reason.DISPUTED
+        or recheck.answerable_by(current_user(request)),
         "events": build_timeline(part, blind=blind, scored=not unscored),
         "lineage": part_lineage.build_part_lineage(part, hidden=hidden, blind=unscored),
         "opinions": [] if blind or unscored else load_version_predictions(part, version_numbers),
         "types": active_types(part.product),
-        "may_undo": standing is not None and _may_undo(request, standing),
+        "may_undo": standing is not None and review.may_undo(standing, current_user(request)),
     }
     return render(request, "inspections/detail.html", context)
 
@@ -154,12 +153,5 @@ def undo(request: HttpRequest, key: UUID) -> HttpResponse:
 
 
 def _get_part(key: UUID) -> Inspection:
-    return get_object_or_404(_part_queryset(), pk=key)
-
-
-def _part_queryset() -> QuerySet[Inspection]:
-    return Inspection.objects.select_related("product__registered_model", "station", "model_version", "uploaded_by")
-
-
-def _may_undo(request: HttpRequest, label: Label) -> bool:
-    return label.reviewer == request.user or current_user(request).has_perm("labeling.undo_any_label")
+    parts = Inspection.objects.select_related("product__registered_model", "station", "model_version", "uploaded_by")
+    return get_object_or_404(parts, pk=key)

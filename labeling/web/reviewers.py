@@ -25,25 +25,25 @@ def reviewers(request: HttpRequest) -> HttpResponse:
     product = chosen_product(request)
     if product is None:
         return render(request, "no_product.html", {"title": _("Reviewers")})
-    asked = request.GET.get("days", "")
-    days = asked if asked in PERIODS else "30"
+    days = request.GET.get("days", "")
+    days = days if days in PERIODS else "30"
     since = None if days == "all" else timedelta(days=int(days))
-    seconds = agreement.load_label_pairs(product, since, Recheck.Reason.SECOND)
-    repeats = agreement.load_label_pairs(product, since, Recheck.Reason.REPEAT)
+    double_reviews = agreement.load_label_pairs(product, since, Recheck.Reason.SECOND)
+    repeat_reviews = agreement.load_label_pairs(product, since, Recheck.Reason.REPEAT)
     disputes = review_throughput.open_disputes(product)
     context = {
         "product": product,
-        "windows": PERIODS.items(),
+        "periods": PERIODS.items(),
         "days": days,
-        "overall": agreement.overall_agreement(seconds),
-        "between": agreement.agreement_by_reviewer_pair(seconds),
-        "themselves": agreement.agreement_by_reviewer_pair(repeats),
-        "confusion": agreement.confusion_matrix(seconds),
-        "people": review_throughput.throughput_by_reviewer(product, since),
+        "overall": agreement.overall_agreement(double_reviews),
+        "between": agreement.agreement_by_reviewer_pair(double_reviews),
+        "repeated": agreement.agreement_by_reviewer_pair(repeat_reviews),
+        "confusion": agreement.confusion_matrix(double_reviews),
+        "throughput": review_throughput.throughput_by_reviewer(product, since),
         "disputes": disputes[: review_throughput.MAX_LIST_ROWS],
-        "most": agreement.MAX_ROWS,
-        "shown": review_throughput.MAX_LIST_ROWS,
-        "disputed": disputes.count(),
+        "max_pairs": agreement.MAX_ROWS,
+        "max_rows": review_throughput.MAX_LIST_ROWS,
+        "dispute_count": disputes.count(),
         "skips": review_throughput.recent_skips(product, since),
     }
     return render(request, "reviewers/index.html", context)

@@ -66,23 +66,23 @@ may_view = require_permission("mltasks.view_datasetsnapshot")
 
 @require_GET
 @may_view
-def snapshot(request: HttpRequest, model: str, number: int) -> HttpResponse:
+def show_snapshot(request: HttpRequest, model: str, number: int) -> HttpResponse:
     """Show one snapshot and its filtered items, without images that the user judges now."""
-    found = _get_snapshot(model, number)
-    remember_choice(request, found.model)
+    snapshot = _get_snapshot(model, number)
+    remember_choice(request, snapshot.model)
     hidden = blinding.images_hidden_from(current_user(request))
-    contents = snapshot_contents.count_contents(found)
+    contents = snapshot_contents.count_contents(snapshot)
     form = SnapshotItemFilterForm(request.GET, contents=contents)
-    page = snapshot_contents.list_items(found, form.active_filters, request.GET.get("after", ""), excluding=hidden)
+    page = snapshot_contents.list_items(snapshot, form.active_filters, request.GET.get("after", ""), excluding=hidden)
     context = {
-        "snapshot": found,
+        "snapshot": snapshot,
         "contents": contents,
-        "runs": found.runs.select_related("version").defer("log", "epochs", "version__meta").order_by("pk"),
+        "runs": snapshot.runs.select_related("version").defer("log", "epochs", "version__meta").order_by("pk"),
         "form": form,
         "filtered": form.active_filters,
         "page": page,
-        "rows": rows_with_parts(found, page.items),
-        "judging": bool(hidden),
+        "rows": rows_with_parts(snapshot, page.items),
+        "hides_parts": bool(hidden),
     }
     return render(request, "snapshots/detail.html", context)
 
@@ -91,7 +91,7 @@ def snapshot(request: HttpRequest, model: str, number: int) -> HttpResponse:
 @may_view
 def manifest(request: HttpRequest, model: str, number: int, form: str) -> HttpResponseBase:
     """Send the whole manifest as a file; refused while the user judges a part (blinding)."""
-    found = _get_snapshot(model, number)
+    snapshot = _get_snapshot(model, number)
     if form not in FORMATS:
         raise Http404
     if blinding.images_hidden_from(current_user(request)):
@@ -99,10 +99,10 @@ def manifest(request: HttpRequest, model: str, number: int, form: str) -> HttpRe
             request, _("You hold parts for review. The manifest contains labels: download it after your verdict.")
         )
         return redirect("snapshot", model, number)
-    asked = FORMATS[form]
-    answer = StreamingHttpResponse(asked.chunks(found), content_type=asked.content_type)
-    answer["Content-Disposition"] = f'attachment; filename="{model}-snapshot-{number}.{form}"'
-    return answer
+    file_format = FORMATS[form]
+    response = StreamingHttpResponse(file_format.chunks(snapshot), content_type=file_format.content_type)
+    response["Content-Disposition"] = f'attachment; filename="{model}-snapshot-{number}.{form}"'
+    return response
 
 
 def _get_snapshot(model: str, number: int) -> DatasetSnapshot:

@@ -107,12 +107,12 @@ def near_duplicates(request: HttpRequest) -> HttpResponse:
     """Claim a part's near-duplicates, return all as a sheet; 204 if none, 409 with the reason."""
     claim = _own_claim(request, _parse_key(request.POST.get("claim", "")))
     try:
-        found = near_duplicate_claims.claim_near_duplicates(claim)
+        claims = near_duplicate_claims.claim_near_duplicates(claim)
     except ClaimLost as refusal:
         return HttpResponse(str(refusal), status=409, content_type="text/plain")
-    if not found:
+    if not claims:
         return HttpResponse(status=204)
-    return render(request, "review/_alike.html", {"claim": claim, "claims": [claim, *found]})
+    return render(request, "review/_alike.html", {"claims": [claim, *claims]})
 
 
 @require_POST
@@ -145,11 +145,10 @@ def plain_form(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         return _save_plain_verdict(request)
     claim = queue.claim(reviewer=current_user(request), product=product)
-    offered = _part_context(claim) if claim else {}
     context = {
         "product": product,
         "types": active_types(product),
-        **offered,
+        **(_part_context(claim) if claim else {}),
         **_queue_state(current_user(request), product),
     }
     return render(request, "review/plain.html", context)
@@ -179,10 +178,15 @@ def _part_context(claim: Claim) -> dict[str, Any]:
     blind = blinding.is_judged_blind(part, recheck)
     # A file name often contains a verdict: scratch-07.jpg.
     name = (part.part_id or part.pk) if blind else part
-    # Audits and rechecks have the same page, so that a reviewer can't tell them apart.
-    alike = 0 if blind else near_duplicate_claims.near_duplicate_count(part)
-    shown = {"claim": claim, "part": part, "blind": blind, "name": name, "alike": alike}
-    return shown | {"dispute": recheck_resolution.disputed_labels(recheck)}
+    return {
+        "claim": claim,
+        "part": part,
+        "blind": blind,
+        "name": name,
+        # Audits and rechecks have the same page, so that a reviewer can't tell them apart.
+        "similar_count": 0 if blind else near_duplicate_claims.near_duplicate_count(part),
+        "dispute": recheck_resolution.disputed_labels(recheck),
+    }
 
 
 def _queue_state(reviewer: User, product: Product) -> dict[str, int]:
@@ -202,8 +206,13 @@ def _waiting_by_slug(reviewer: User) -> dict[str, int]:
 
 def _recent_decision(label: Label) -> dict[str, Any]:
     part = label.inspection
-    said = {"label": label.pk, "verdict": label.verdict, "defect_type": current_type_name(label.defect_type)}
-    return said | {"inspection": str(part.pk), "title": str(part)}
+    return {
+        "label": label.pk,
+        "verdict": label.verdict,
+        "defect_type": current_type_name(label.defect_type),
+        "inspection": str(part.pk),
+        "title": str(part),
+    }
 
 
 def _own_claim(request: HttpRequest, key: UUID) -> Claim:

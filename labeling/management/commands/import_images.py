@@ -72,8 +72,8 @@ class Command(ProductCommand):
         skip, good, defects = (_split_names(options[name]) for name in ("skip", "good", "defect"))
         listing = list_folder(product, options["folder"], FolderNames(skip=skip, good=good, defects=defects))
         self._print_folders(listing)
-        there = {fold_name(folder.name) for folder in listing.folders}
-        for name in sorted(name for name in good | defects if fold_name(name) not in there):
+        present = {fold_name(folder.name) for folder in listing.folders}
+        for name in sorted(name for name in good | defects if fold_name(name) not in present):
             self.stderr.write(f"--good or --defect names the folder {printable_filename(name)}/, which does not exist.")
         return listing
 
@@ -93,10 +93,10 @@ class Command(ProductCommand):
     def _end_dry_run(self, product: Product, listing: FolderListing) -> None:
         self._print_refused(listing)
         good = sum(folder.images for folder in listing.folders if folder.good)
-        words = f"{product.slug}: {good} good, {len(listing.entries) - good} defective. Nothing was imported"
+        text = f"{product.slug}: {good} good, {len(listing.entries) - good} defective. Nothing was imported"
         if listing.refused:
-            raise CommandError(f"{words}, {len(listing.refused)} would be refused (see above).")
-        self.stdout.write(f"{words}.")
+            raise CommandError(f"{text}, {len(listing.refused)} would be refused (see above).")
+        self.stdout.write(f"{text}.")
 
     def _print_refused(self, listing: FolderListing) -> None:
         for unfit in listing.refused:
@@ -112,11 +112,11 @@ class Command(ProductCommand):
         if summary.bit_depth:
             self.stdout.write(f"16-bit images that state no bit depth were read as {summary.bit_depth} bits.")
         self.stdout.write(f"{summary.good} good and {summary.defective} defective.")
-        words = f"{product.slug}: {summary.imported} imported, {summary.already_imported} already imported"
+        text = f"{product.slug}: {summary.imported} imported, {summary.already_imported} already imported"
         if summary.refused:
             otherwise = f", {summary.labeled_otherwise} of them labeled_otherwise" if summary.labeled_otherwise else ""
-            raise CommandError(f"{words}, {len(summary.refused)} refused{otherwise} (see above).")
-        self.stdout.write(f"{words}, none refused.")
+            raise CommandError(f"{text}, {len(summary.refused)} refused{otherwise} (see above).")
+        self.stdout.write(f"{text}, none refused.")
 
 
 def _split_names(text: str) -> set[str]:

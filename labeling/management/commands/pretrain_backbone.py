@@ -49,17 +49,17 @@ class Command(ProductCommand):
         parser.add_argument(
             "--resume", action="store_true", help="resume the newest pretraining run if it failed or stopped"
         )
-        for name, words in OPTIONS.items():
+        for name, meaning in OPTIONS.items():
             default = getattr(PretrainingConfig(), name)
             flag = f"--{name.replace('_', '-')}"
-            parser.add_argument(flag, type=type(default), default=default, help=f"{words} (default {default})")
+            parser.add_argument(flag, type=type(default), default=default, help=f"{meaning} (default {default})")
 
     def handle(self, *args: Any, product: str, queue: bool, resume: bool, **options: Any) -> None:
         """Pretrain, in the foreground with a progress bar unless the run is queued."""
         products = Product.objects.select_related("registered_model").filter(slug=product)
-        wanted = require(products, f"There is no product {product!r}. Create it with create_product.")
+        chosen = require(products, f"There is no product {product!r}. Create it with create_product.")
         try:
-            run = self._resume(wanted, queue) if resume else self._start(wanted, queue, options)
+            run = self._resume(chosen, queue) if resume else self._start(chosen, queue, options)
         except (ValueError, RunNotAvailable) as error:
             raise CommandError(str(error)) from None
         if queue:
@@ -70,11 +70,11 @@ class Command(ProductCommand):
         self.stdout.write(str(run.evaluation["words"]))
 
     def _start(self, product: Product, queue: bool, options: dict[str, Any]) -> BackboneRun:
-        lesson = PretrainingConfig(**{name: options[name] for name in OPTIONS})
-        run = pretrain(product, lesson, enqueue=queue)
+        config = PretrainingConfig(**{name: options[name] for name in OPTIONS})
+        run = pretrain(product, config, enqueue=queue)
         self.stdout.write(
-            f"Run {run.pk}: {len(run.pictures)} stored images, {lesson.steps * lesson.batch} crops, usually "
-            f"{lesson.typical_duration} on two cores.",
+            f"Run {run.pk}: {len(run.pictures)} stored images, {config.steps * config.batch} crops, usually "
+            f"{config.typical_duration} on two cores.",
             self.style.NOTICE,
         )
         if run.labels_missing:

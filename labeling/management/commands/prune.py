@@ -53,24 +53,22 @@ class Command(BaseCommand):
             raise CommandError(f"{error} Run the command again later: it continues where it stopped.") from None
 
     def _prune(self, scope: RetentionScope) -> None:
-        looked, removed, freed = 0, 0, FreedSpace()
+        examined, removed, freed = 0, 0, FreedSpace()
         with tqdm(
             total=parts_passed_before(scope.product, scope.received_before).count(),
             unit="part",
             desc=scope.product.slug,
         ) as bar:
             for batch in prune(scope):
-                looked, removed, freed = (
-                    looked + batch.parts_examined,
-                    removed + batch.parts_removed,
-                    freed + batch.freed,
-                )
+                examined += batch.parts_examined
+                removed += batch.parts_removed
+                freed += batch.freed
                 bar.update(batch.parts_examined)
         done = "would be removed" if scope.dry_run else "removed"
         self.stdout.write(
-            f"{scope.product.slug}: {removed:,} of {looked:,} parts that passed before "
+            f"{scope.product.slug}: {removed:,} of {examined:,} parts that passed before "
             f"{_format_time(scope.received_before)} {done}, "
-            f"{looked - removed:,} kept; {_describe_freed(freed)} {done}."
+            f"{examined - removed:,} kept; {_describe_freed(freed)} {done}."
         )
 
     def _remove_unnamed_files(self, *, dry_run: bool) -> None:
@@ -104,8 +102,8 @@ def _whole_number(text: str) -> int:
 def _products(slug: str | None) -> list[Product]:
     if slug is None:
         return list(Product.objects.all())
-    known = ", ".join(Product.objects.values_list("slug", flat=True)) or "none yet"
-    return [require(Product.objects.filter(slug=slug), f"There is no product {slug!r}. Known: {known}.")]
+    slugs = ", ".join(Product.objects.values_list("slug", flat=True)) or "none yet"
+    return [require(Product.objects.filter(slug=slug), f"There is no product {slug!r}. Products: {slugs}.")]
 
 
 def _format_time(moment: datetime) -> str:

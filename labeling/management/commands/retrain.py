@@ -10,7 +10,7 @@ from inspection.models import Product
 from labeling.datasets import part_id_notes
 from labeling.datasets.retraining import retrain
 from mltasks.management.base_commands import ProductCommand, require
-from mltasks.models import ModelVersion, TrainingRun
+from mltasks.models import TrainingRun
 from mltasks.runs.terminal import execute_with_bar
 from mltasks.training import training
 
@@ -30,15 +30,13 @@ class Command(ProductCommand):
     def handle(self, *args: Any, product: str, queue: bool, **options: Any) -> None:
         """Retrain, in the foreground with a progress bar unless the run is queued."""
         products = Product.objects.select_related("registered_model").filter(slug=product)
-        wanted = require(products, f"There is no product {product!r}.")
-        for note in part_id_notes.refresh_notes(wanted):
+        chosen = require(products, f"There is no product {product!r}.")
+        for note in part_id_notes.refresh_notes(chosen):
             self.stdout.write(note, self.style.WARNING)
         try:
-            run = retrain(wanted, trigger=TrainingRun.Trigger.COMMAND, enqueue=queue)
+            run = retrain(chosen, trigger=TrainingRun.Trigger.COMMAND, enqueue=queue)
         except ValueError as error:
             raise CommandError(str(error)) from None
         self.stdout.write(f"Run {run.pk} on {run.snapshot}", self.style.NOTICE)
-        self.stdout.write(str(run.pk if queue else self._execute(run).number))
-
-    def _execute(self, run: TrainingRun) -> ModelVersion:
-        return execute_with_bar(training.TrainingExecutor(), run, self.stderr)
+        result = run.pk if queue else execute_with_bar(training.TrainingExecutor(), run, self.stderr).number
+        self.stdout.write(str(result))

@@ -93,7 +93,7 @@ def test_it_refuses_to_guess_how_long_parts_are_kept(product: Product) -> None:
         (["--older-than", "99999999999d"], "--older-than must be a number of days from 1d"),
         (["--older-than", "90d", "--batch", "0"], "--batch must be a whole number from 1 to 10,000, not '0'"),
         (["--older-than", "90d", "--batch", "many"], "--batch must be a whole number"),
-        (["tiles", "--older-than", "90d"], "There is no product 'tiles'. Known: plate."),
+        (["tiles", "--older-than", "90d"], "There is no product 'tiles'. Products: plate."),
     ],
 )
 def test_it_refuses_what_makes_no_sense(product: Product, arguments: list[str], words: str) -> None:
