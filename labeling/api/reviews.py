@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
+from django.contrib.auth.models import User
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.generics import get_object_or_404
+from rest_framework.permissions import BasePermission, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from inspection.api.openapi import INSPECTION_ID
 from inspection.models import Inspection
-from labeling.api.review_steps import TAG, ClaimStep, ReviewView, claim_step
 from labeling.api.serializers import (
     ClaimRequestSerializer,
     ClaimSerializer,
@@ -25,10 +27,42 @@ from labeling.api.serializers import (
 from labeling.models import Claim, Label, Skip
 from labeling.queue import near_duplicate_claims, queue
 from labeling.review import review, skips
-from mltasks.api.steps import read_body, step
-from mltasks.web.access import parse_row_id
+from mltasks.api.default_permission import requires
+from mltasks.api.steps import StepView, read_body, step
+from mltasks.web.access import parse_row_id, require_page_owner
 
+MayReview = requires("labeling.add_review", "You may not review parts.")
+CLAIM = OpenApiParameter("claim", OpenApiTypes.UUID, OpenApiParameter.PATH)
+TAG = ["review"]
+claim_step = partial(step, tags=TAG, parameters=[CLAIM])
 LABEL_PARAMETER = OpenApiParameter("label_id", OpenApiTypes.INT64, OpenApiParameter.PATH)
+
+
+class ReviewView(StepView):
+    """Base of the review views."""
+
+    permission_classes: list[type[BasePermission]] = [IsAuthenticated, MayReview]
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Refuse users without permission, and pages that were made for another user."""
+        super().initial(request, *args, **kwargs)
+        require_page_owner(request)
+
+    @property
+    def reviewer(self) -> User:
+        """Return the user of the request."""
+        return cast(User, self.request.user)
+
+
+class ClaimStep(ReviewView):
+    """Base of steps on the reviewer's own claim."""
+
+    def target(self, *, claim: str) -> Claim:
+        """Return the reviewer's claim. Raises Http404, also for another reviewer's claim."""
+        own = Claim.objects.filter(reviewer=self.reviewer).select_related(
+            "inspection__product", "inspection__station", "inspection__model_version"
+        )
+        return get_object_or_404(own, pk=claim)
 
 
 class QueueClaim(ReviewView):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from django.conf import settings
@@ -18,16 +19,10 @@ def determine_bit_depth(paths: Iterable[Path]) -> int:
     Reads the pixels of such images only. Unreadable files are skipped here; the import reports them.
     """
     limits = Limits(max_pixels=settings.MAX_IMAGE_PIXELS)
-    settled = 0
+    bits = 0
     for path in paths:
-        settled = max(settled, _bit_depth_needed(path, limits))
-        if settled == FULL_DEPTH:
+        with suppress(ImageError, OSError):
+            bits = max(bits, needed_bit_depth(path, limits=limits) or 0)
+        if bits == FULL_DEPTH:
             break
-    return settled
-
-
-def _bit_depth_needed(path: Path, limits: Limits) -> int:
-    try:
-        return needed_bit_depth(path, limits=limits) or 0
-    except (ImageError, OSError):
-        return 0
+    return bits

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
@@ -71,18 +71,9 @@ def list_folder(product: Product, folder: Path, names: FolderNames) -> FolderLis
     return read_folder(folder, replace(names, types=types))
 
 
-def import_images(
-    product: Product,
-    folder: Path,
-    *,
-    skip: Collection[str] = (),
-    reviewer: User | None = None,
-    progress: ImportProgress | None = None,
-) -> ImportSummary:
+def import_images(product: Product, folder: Path) -> ImportSummary:
     """List and import a folder. Raises NotAnImageFolder, and as ``import_listing``."""
-    return import_listing(
-        product, list_folder(product, folder, FolderNames(skip=skip)), reviewer=reviewer, progress=progress
-    )
+    return import_listing(product, list_folder(product, folder, FolderNames()))
 
 
 def import_listing(
@@ -101,16 +92,16 @@ def import_listing(
     """
     depth = folder_bit_depth.determine_bit_depth(entry.path for entry in listing.entries)
     summary = ImportSummary(refused=listing.refused, left_out=listing.left_out, bit_depth=depth)
-    run = _ImportJob(product, reviewer, overrule, summary)
+    job = _ImportJob(product, reviewer, overrule, summary)
     total = len(listing.entries) + len(listing.refused)
 
-    def tell() -> None:
+    def report_progress() -> None:
         if progress:
-            progress(run.summary.files_done, total)
+            progress(summary.files_done, total)
 
     for start in range(0, len(listing.entries), BATCH_SIZE):
-        _import_batch(_ImportBatch(run), listing.entries[start : start + BATCH_SIZE], tell)
-    return run.summary
+        _import_batch(_ImportBatch(job), listing.entries[start : start + BATCH_SIZE], report_progress)
+    return summary
 
 
 def get_or_create_type(product: Product, name: str) -> DefectType:
@@ -193,29 +184,29 @@ def _hash_entries(batch: _ImportBatch, entries: Iterable[ImportEntry]) -> Iterab
 
 def _import_entry(batch: _ImportBatch, entry: ImportEntry, sha256: str) -> None:
     """Import one file: store it, pass it over as known, overrule its labels, or refuse it."""
-    run = batch.job
+    job = batch.job
     kind = batch.current_type_names.get(entry.defect_type, entry.defect_type)
     pair = (Verdict.PASS.value if entry.good else Verdict.FAIL.value, kind)
     earlier = batch.earlier.get(sha256, EarlierLabels())
-    if run.folder_verdicts.get(sha256, pair) != pair:
-        _refuse_entry(run, entry, earlier_labels.describe_earlier_import(run.folder_verdicts[sha256], entry.folder))
+    if job.folder_verdicts.get(sha256, pair) != pair:
+        _refuse_entry(job, entry, earlier_labels.describe_earlier_import(job.folder_verdicts[sha256], entry.folder))
         return
-    if sha256 in run.folder_verdicts or (
-        earlier.imported_label and earlier_labels.named_verdict_of(earlier.imported_label) == pair and not run.overrule
+    if sha256 in job.folder_verdicts or (
+        earlier.imported_label and earlier_labels.named_verdict_of(earlier.imported_label) == pair and not job.overrule
     ):
-        run.summary.already_imported += 1
+        job.summary.already_imported += 1
     elif earlier.human_label is None and earlier.imported_label is None and not earlier.disputed:
         batch.labels.append(_store_part(batch, entry, *pair))
-        run.summary.imported += 1
-        _count_label(run.summary, pair)
+        job.summary.imported += 1
+        _count_label(job.summary, pair)
     elif earlier.allows(pair):
-        run.summary.already_imported += 1
-    elif run.overrule:
+        job.summary.already_imported += 1
+    elif job.overrule:
         _overrule_labels(batch, earlier, pair)
     else:
-        _refuse_entry(run, entry, earlier.describe_conflict(entry.folder))
+        _refuse_entry(job, entry, earlier.describe_conflict(entry.folder))
         return
-    run.folder_verdicts[sha256] = pair
+    job.folder_verdicts[sha256] = pair
 
 
 def _refuse_entry(job: _ImportJob, entry: ImportEntry, detail: str) -> None:
@@ -231,13 +222,13 @@ def _count_label(summary: ImportSummary, pair: NamedVerdict) -> None:
 
 def _overrule_labels(batch: _ImportBatch, earlier: EarlierLabels, pair: NamedVerdict) -> None:
     """Overrule the labels that differ, on every inspection of the image."""
-    run = batch.job
+    job = batch.job
     for part in earlier.conflicting_inspections(pair):
         review.overrule(
-            part, verdict=pair[0], defect_type=batch.get_type(pair[1]), reason=run.overrule, by=run.reviewer
+            part, verdict=pair[0], defect_type=batch.get_type(pair[1]), reason=job.overrule, by=job.reviewer
         )
-    run.summary.overruled += 1
-    _count_label(run.summary, pair)
+    job.summary.overruled += 1
+    _count_label(job.summary, pair)
 
 
 def _store_part(batch: _ImportBatch, entry: ImportEntry, verdict: str, name: str) -> Label:

@@ -13,10 +13,9 @@ from datetime import datetime
 from typing import NamedTuple
 
 from inspection.models import Inspection
-from labeling.models import Label, Recheck
+from labeling.models import Label
 from labeling.models.defect_types import current_type_name
 from mltasks.models import ModelVersion, SnapshotItem
-from mltasks.snapshots.split_names import split_text
 from mltasks.vision.types import HOLDOUT
 
 
@@ -37,21 +36,6 @@ class FrozenLabel:
     item: SnapshotItem
     versions: list[TrainedVersion]
     label: Label | None
-
-    @property
-    def snapshot_number(self) -> int:
-        """Return the number of the snapshot."""
-        return self.item.snapshot.number
-
-    @property
-    def verdict(self) -> str:
-        """Return the verdict in the snapshot."""
-        return "FAIL" if self.item.target else "PASS"
-
-    @property
-    def split_text(self) -> str:
-        """Return a text on the purpose of the item's split."""
-        return split_text(self.item.split)
 
     def change_since(self, standing: Label | None) -> str:
         """Return how the image's standing label differs from the frozen one.
@@ -80,11 +64,6 @@ def labels_of_image(part: Inspection) -> list[Label]:
     return list(related.order_by("created_at", "pk"))
 
 
-def standing_among(labels: Sequence[Label], at: datetime | None = None) -> Label | None:
-    """Return the label of the highest precedence that was not undone now, or at a time."""
-    return next(iter(_standing_labels(labels, at)), None)
-
-
 def load_frozen_labels(part: Inspection, labels: Sequence[Label]) -> list[FrozenLabel]:
     """Return the snapshots with the part's image, oldest first, each with the copied label."""
     model = part.product.registered_model_id
@@ -95,11 +74,6 @@ def load_frozen_labels(part: Inspection, labels: Sequence[Label]) -> list[Frozen
         FrozenLabel(item, [] if item.split == HOLDOUT else versions_of[item.snapshot_id], _copied_label(item, labels))
         for item in frozen
     ]
-
-
-def is_disputed(label: Label) -> bool:
-    """Return True if the label's part is disputed, so that the label does not train now."""
-    return Recheck.objects.disputed().filter(inspection=label.inspection_id).exists()
 
 
 def _trained_versions(snapshots: Iterable[int]) -> defaultdict[int, list[TrainedVersion]]:
@@ -116,13 +90,13 @@ def _copied_label(item: SnapshotItem, labels: Sequence[Label]) -> Label | None:
 
     A snapshot reads labels a moment before its own time; labels written in between are passed over.
     """
-    counted = [label for label in _standing_labels(labels, item.snapshot.created_at) if label.target == item.target]
+    counted = [label for label in standing_labels(labels, item.snapshot.created_at) if label.target == item.target]
     named = [label for label in counted if current_type_name(label.defect_type) == item.defect_type]
     return next(iter([*named, *counted]), None)
 
 
-def _standing_labels(labels: Sequence[Label], at: datetime | None) -> list[Label]:
-    """Return the labels that were not undone at that time, the highest precedence first."""
+def standing_labels(labels: Sequence[Label], at: datetime | None = None) -> list[Label]:
+    """Return the labels that are not undone now, or were not at a time, by falling precedence."""
     given = [label for label in labels if at is None or label.created_at <= at]
     counting = [label for label in given if not _was_undone(label, at)]
     return sorted(counting, key=lambda label: label.precedence, reverse=True)

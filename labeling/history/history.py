@@ -25,10 +25,7 @@ TIME_WINDOWS = {
     "7d": timedelta(days=7),
     "30d": timedelta(days=30),
 }
-
-
 PAGE_SIZE = 48
-_CURRENT_NAME = Coalesce("defect_type__merged_into__name", "defect_type__name")
 
 
 @dataclass(frozen=True)
@@ -59,7 +56,9 @@ def load_page(product: Product, active_filters: Mapping[str, str], before: str =
 
 def with_standing_defect_type(parts: InspectionQuerySet) -> InspectionQuerySet:
     """Annotate ``person_names``: the defect type of the standing label."""
-    return parts.annotate(person_names=Subquery(_newest_label_of_part().values(named=_CURRENT_NAME)[:1]))
+    labels = Label.objects.not_undone().filter(inspection=OuterRef("pk")).order_by("-created_at", "-id")
+    current_name = Coalesce("defect_type__merged_into__name", "defect_type__name")
+    return parts.annotate(person_names=Subquery(labels.values(named=current_name)[:1]))
 
 
 def recent_labels(reviewer: User, product: Product, limit: int = 20) -> list[Label]:
@@ -91,10 +90,6 @@ def _labels_of_today(reviewer: User, product: Product) -> LabelQuerySet:
     midnight = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
     mine = Label.objects.not_undone().filter(reviewer=reviewer, inspection__product=product)
     return mine.filter(created_at__gte=midnight).exclude(source=Label.Source.IMPORT)
-
-
-def _newest_label_of_part() -> LabelQuerySet:
-    return Label.objects.not_undone().filter(inspection=OuterRef("pk")).order_by("-created_at", "-id")
 
 
 def _newest_parts(parts: InspectionQuerySet, search: Search, position: PagePosition | None) -> list[Inspection]:

@@ -16,10 +16,11 @@ from django.db.models import Q
 from inspection.models import Inspection
 from labeling.history import frozen_labels
 from labeling.history.frozen_labels import FrozenLabel
-from labeling.models import Label
+from labeling.models import Label, Recheck
 from labeling.models.defect_types import current_type_name
 from mltasks.models import ModelVersion, Promotion
 from mltasks.reports import version_lineage
+from mltasks.snapshots.split_names import split_text
 
 LineageData = dict[str, Any]
 
@@ -48,9 +49,10 @@ def build_part_lineage(part: Inspection, *, hidden: Collection[UUID] = (), blind
     if not lineage["hidden"]:
         labels = frozen_labels.labels_of_image(part)
         snapshots = frozen_labels.load_frozen_labels(part, labels)
-        standing = frozen_labels.standing_among(labels)
+        standing = next(iter(frozen_labels.standing_labels(labels)), None)
         lineage["counts"] = _label_data(standing) if standing else None
-        lineage["disputed"] = standing is not None and frozen_labels.is_disputed(standing)
+        disputed = Recheck.objects.disputed().filter(inspection=standing.inspection_id if standing else None)
+        lineage["disputed"] = standing is not None and disputed.exists()
         lineage["labels"] = [_label_with_training(label, standing, snapshots) for label in labels]
         lineage["snapshots"] = [_snapshot_data(frozen, standing) for frozen in snapshots]
     return lineage
@@ -122,7 +124,7 @@ def _label_with_training(label: Label, standing: Label | None, snapshots: list[F
         **_label_data(label),
         "counts": label == standing,
         "taught": [
-            {"snapshot": copy.snapshot_number, "versions": _versions_data(copy), "split": copy.item.split}
+            {"snapshot": copy.item.snapshot.number, "versions": _versions_data(copy), "split": copy.item.split}
             for copy in copies
         ],
     }
@@ -132,12 +134,12 @@ def _snapshot_data(frozen: FrozenLabel, standing: Label | None) -> LineageData:
     """Return a snapshot's copy of the label, its versions, and the standing label today."""
     item = frozen.item
     return {
-        "number": frozen.snapshot_number,
+        "number": item.snapshot.number,
         "frozen_at": item.snapshot.created_at,
-        "verdict": frozen.verdict,
+        "verdict": "FAIL" if item.target else "PASS",
         "defect_type": item.defect_type,
         "split": item.split,
-        "split_words": frozen.split_text,
+        "split_words": split_text(item.split),
         "group": item.group,
         "versions": _versions_data(frozen),
         "label": frozen.label.pk if frozen.label else None,

@@ -34,7 +34,8 @@ def link_report_images(
     """Return the images, in their order, each with a part of its file, preferably labeled."""
     hashes = [image.sha256 for image in images]
     parts = Inspection.objects.filter(product__registered_model=model, image_sha256__in=hashes)
-    part_of = {part.image_sha256: part for part in sorted(parts, key=_labeled_last)}
+    labeled_last = sorted(parts, key=lambda part: (part.human_verdict is not None, part.received_at))
+    part_of = {part.image_sha256: part for part in labeled_last}
     hidden = blinding.parts_hidden_from(reader) | blinding.parts_judged_blind(reader)
     links = []
     for image in images:
@@ -42,7 +43,3 @@ def link_report_images(
         predictions = [(version, image.predictions.get(version.number)) for version in versions]
         links.append(ReportImageLink(image, part, predictions, part is not None and part.pk in hidden))
     return links
-
-
-def _labeled_last(part: Inspection) -> tuple[bool, float]:
-    return part.human_verdict is not None, part.received_at.timestamp()

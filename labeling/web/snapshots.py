@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from django import forms
@@ -23,6 +22,8 @@ from mltasks.snapshots.manifest import FORMATS
 from mltasks.snapshots.snapshot_contents import UNNAMED_TYPE, SnapshotContents
 from mltasks.web.access import current_user, require_permission
 from mltasks.web.selection import remember_choice
+
+SnapshotRow = tuple[SnapshotItem, Inspection | None]
 
 
 class SnapshotItemFilterForm(FilterForm):
@@ -44,21 +45,13 @@ class SnapshotItemFilterForm(FilterForm):
         self.set_choices("defect_type", _("any type"), types)
 
 
-@dataclass(frozen=True, slots=True)
-class SnapshotRow:
-    """Snapshot item with the first part that has its image; None if there is none any more."""
-
-    item: SnapshotItem
-    part: Inspection | None
-
-
 def rows_with_parts(snapshot: DatasetSnapshot, items: Sequence[SnapshotItem]) -> list[SnapshotRow]:
-    """Return the items, in their order, each with its part."""
+    """Return each item with the first part that has its image; None if there is none any more."""
     images = [item.image_sha256 for item in items]
     parts = Inspection.objects.filter(product__registered_model=snapshot.model_id, image_sha256__in=images)
     first = parts.order_by("image_sha256", "received_at", "id").distinct("image_sha256")
     part_of = {part.image_sha256: part for part in first.only("id", "image_sha256", "part_id", "original_filename")}
-    return [SnapshotRow(item, part_of.get(item.image_sha256)) for item in items]
+    return [(item, part_of.get(item.image_sha256)) for item in items]
 
 
 may_view = require_permission("mltasks.view_datasetsnapshot")

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import Group, User
+from django.core.management import call_command
 
 from inspection.models import Inspection, Product, Verdict
 from mltasks.models import RegisteredModel
@@ -46,6 +49,13 @@ def unsaved_part(product: Product, **fields: Any) -> Inspection:
     return Inspection(product=product, **{**defaults, **fields})
 
 
+def command_lines(*arguments: str) -> list[str]:
+    """The lines that a command prints."""
+    out = io.StringIO()
+    call_command(*arguments, stdout=out, stderr=io.StringIO())
+    return out.getvalue().splitlines()
+
+
 def make_person(name: str, group: str = "reviewer") -> User:
     person = User.objects.create_user(name)
     # Tests that flush the database leave no groups behind: make them as a migration does.
@@ -57,6 +67,12 @@ def make_person(name: str, group: str = "reviewer") -> User:
         make_groups(apps.get_app_config("labeling"))
     person.groups.add(Group.objects.get(name=group))
     return person
+
+
+@pytest.fixture
+def own_folders(settings: Any, tmp_path: Path) -> None:
+    """Images and versions of one test alone."""
+    settings.MEDIA_ROOT, settings.VERSIONS_DIR = tmp_path / "media", tmp_path / "versions"
 
 
 @pytest.fixture

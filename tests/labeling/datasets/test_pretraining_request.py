@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import pytest
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.contrib.messages import get_messages
-from django.core.management import CommandError, call_command
+from django.core.management import CommandError
 from django.db.models.functions import Now
 from django.test import Client
 from django.urls import reverse
@@ -20,18 +19,11 @@ from inspection.models import Inspection, Product
 from labeling.datasets.pretraining_request import pretrain, stored_images
 from mltasks.models import BackboneRun, DatasetSnapshot
 from mltasks.vision.pretrain.pretraining_config import PretrainingConfig
-from tests.labeling.conftest import make_part, make_person, make_product
+from tests.labeling.conftest import command_lines, make_part, make_person, make_product
 from tests.labeling.trainable_labels import QUICK_CONFIG, label_drawn_parts
 from tests.tiny_model import labeled_samples
 
 SMALL = ["--steps=1", "--batch=2", "--crop=64", "--images=6", "--drawn=2", "--threads=1"]
-
-
-def command_lines(*arguments: str) -> list[str]:
-    """The lines that a command prints."""
-    out = io.StringIO()
-    call_command(*arguments, stdout=out, stderr=io.StringIO())
-    return out.getvalue().splitlines()
 
 
 def store_parts(product: Product, count: int) -> None:

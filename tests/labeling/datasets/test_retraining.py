@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import json
 from pathlib import Path
 
 import pytest
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.core.management import CommandError, call_command
+from django.core.management import CommandError
 from redis import Redis
 
 from inspection.models import Product
@@ -17,16 +16,9 @@ from labeling.datasets.retraining import retrain
 from mltasks.models import DatasetSnapshot, ModelVersion, Promotion, TrainingRun
 from mltasks.registry import registry
 from mltasks.vision.data.splits import NotEnoughLabels
-from tests.labeling.conftest import make_person, make_product
+from tests.labeling.conftest import command_lines, make_person, make_product
 from tests.labeling.trainable_labels import QUICK_CONFIG, label_drawn_parts
 from tests.tiny_model import MakeVersion
-
-
-def _command_lines(*arguments: str) -> list[str]:
-    """The lines that a command prints."""
-    out = io.StringIO()
-    call_command(*arguments, stdout=out, stderr=io.StringIO())
-    return out.getvalue().splitlines()
 
 
 def test_it_freezes_the_labels_and_queues_a_run(product: Product, ada: User) -> None:
@@ -61,13 +53,13 @@ def test_the_command_trains_and_its_last_line_is_the_version() -> None:
     product = make_product()
     Product.objects.update(training_settings=QUICK_CONFIG)
     label_drawn_parts(product)
-    lines = _command_lines("retrain", "plate")
+    lines = command_lines("retrain", "plate")
     assert lines[-1] == "1"
     version = ModelVersion.objects.get()
     assert version.run.trigger == "command"
     assert (version.run.state, version.run.enqueued_at) == ("succeeded", None), "No worker was told of it."
 
-    printed = json.loads("\n".join(_command_lines("evaluate", "plate", "1")))
+    printed = json.loads("\n".join(command_lines("evaluate", "plate", "1")))
     assert printed["version"] == 1
     assert printed["metrics"]["recall"]["n"] == 8
 
@@ -77,7 +69,7 @@ def test_the_command_hands_it_to_a_worker() -> None:
     broker = Redis.from_url(settings.REDIS_URL)
     broker.delete("training")
     label_drawn_parts(make_product())
-    lines = _command_lines("retrain", "plate", "--queue")
+    lines = command_lines("retrain", "plate", "--queue")
     run = TrainingRun.objects.get()
     assert lines[-1] == str(run.pk)
     assert run.state == "queued"
@@ -94,18 +86,18 @@ def test_the_commands_refuse_in_words(product: Product) -> None:
         (["evaluate", "plate", "1"], "'plate' has no version 1"),
     ):
         with pytest.raises(CommandError, match=words):
-            _command_lines(*arguments)
+            command_lines(*arguments)
 
 
 def test_the_command_promotes_as_the_admin_does(product: Product, make_version: MakeVersion) -> None:
     first, second = make_version(product), make_version(product)
     make_person("mia", "quality manager")
     make_person("rob", "reviewer")
-    assert _command_lines("promote", "plate", "1", "--reason", "First.") == ["Version 1 is champion of plate."]
+    assert command_lines("promote", "plate", "1", "--reason", "First.") == ["Version 1 is champion of plate."]
     with pytest.raises(CommandError, match=r"Replay: .*nothing to replay.* Send parts .*\n.*--override REASON"):
-        _command_lines("promote", "plate", "2", "--reason", "Better.", "--by", "mia")
+        command_lines("promote", "plate", "2", "--reason", "Better.", "--by", "mia")
     promote = ("promote", "plate", "2", "--reason", "Better.", "--by", "mia")
-    (said,) = _command_lines(*promote, "--override", "The line has not started.")
+    (said,) = command_lines(*promote, "--override", "The line has not started.")
     assert said == "Version 2 is champion of plate in place of version 1."
     by = Promotion.objects.latest("pk").by
     assert by is not None
@@ -118,6 +110,6 @@ def test_the_command_promotes_as_the_admin_does(product: Product, make_version: 
         (["--reason", "x", "--by", "nobody"], "no user 'nobody'"),
     ):
         with pytest.raises(CommandError, match=words):
-            _command_lines("promote", "plate", "2", *arguments)
+            command_lines("promote", "plate", "2", *arguments)
     assert registry.champion(product.registered_model) == second
     assert first != second

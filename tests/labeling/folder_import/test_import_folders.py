@@ -9,37 +9,20 @@ from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
-from PIL import Image
 
 from inspection.models import Inspection, Product
 from labeling.datasets import defect_type_service
-from labeling.folder_import.label_import import ImportSummary, import_images
-from labeling.models import DefectType, Label
+from labeling.folder_import.label_import import import_images
+from labeling.models import DefectType
 from labeling.models.type_names import fold_name, normalize_type_name
-
-
-def draw_image(path: Path, shade: int) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("wb") as file:
-        Image.new("RGB", (48, 32), (shade, 90, 120)).save(file, "PNG")
-    return path
-
-
-def refused_codes(summary: ImportSummary) -> dict[str, str]:
-    return {unfit.name: unfit.code for unfit in summary.refused}
-
-
-def labels(product: Product) -> dict[str, str]:
-    return {
-        label.inspection.original_filename: str(label) for label in Label.objects.filter(inspection__product=product)
-    }
+from tests.labeling.folder_import.class_folders import draw_image, labels_of, refused_codes
 
 
 @pytest.mark.parametrize("name", ["good ", "Good", "_good_", "ＯＫ", "PASS"])
 def test_it_takes_other_spellings_for_good(product: Product, tmp_path: Path, name: str) -> None:
     draw_image(tmp_path / name / "one.png", 1)
     assert import_images(product, tmp_path).refused == []
-    assert labels(product) == {"one.png": "PASS"}
+    assert labels_of(product) == {"one.png": "PASS"}
 
 
 @pytest.mark.parametrize(
@@ -65,21 +48,21 @@ def test_it_refuses_a_name_that_reads_like_good_parts(product: Product, tmp_path
     summary = import_images(product, tmp_path)
     assert refused_codes(summary) == {f"{name}/": "ambiguous_folder"}
     assert f"--good '{name}'" in summary.refused[0].detail and f"--defect '{name}'" in summary.refused[0].detail
-    assert labels(product) == {"two.png": "FAIL scratch"}
+    assert labels_of(product) == {"two.png": "FAIL scratch"}
 
 
 @pytest.mark.parametrize("name", ["nok", "n.i.O.", "not_ok", "no-good", "abnormal", "不良品", "defective", "bookmark"])
 def test_it_takes_what_reads_like_no_good_part_for_a_defect(product: Product, tmp_path: Path, name: str) -> None:
     draw_image(tmp_path / name / "one.png", 1)
     assert import_images(product, tmp_path).refused == []
-    assert labels(product)["one.png"].startswith("FAIL ")
+    assert labels_of(product)["one.png"].startswith("FAIL ")
 
 
 def test_the_person_says_what_an_ambiguous_folder_is(product: Product, tmp_path: Path) -> None:
     draw_image(tmp_path / "ok_front" / "one.png", 1)
     draw_image(tmp_path / "Normal wear" / "two.png", 2)
     call_command("import_images", "plate", str(tmp_path), "--good", "OK front,other", "--defect", "normal-wear")
-    assert labels(product) == {"one.png": "PASS", "two.png": "FAIL normal-wear"}
+    assert labels_of(product) == {"one.png": "PASS", "two.png": "FAIL normal-wear"}
 
 
 @pytest.mark.parametrize("name", ["划痕", "царапина", "खरोंच", "Kratzer_groß", "긁힘", "خدش"])
@@ -88,7 +71,7 @@ def test_letters_of_every_script_name_a_type(product: Product, tmp_path: Path, n
     assert import_images(product, tmp_path).refused == []
     kind = DefectType.objects.get()
     kind.full_clean()
-    assert kind.name == name and labels(product) == {"one.png": f"FAIL {name}"}
+    assert kind.name == name and labels_of(product) == {"one.png": f"FAIL {name}"}
     assert defect_type_service.add_type(product, name=f"{name} 2").name == f"{name.lower()}-2"
 
 
@@ -109,7 +92,7 @@ def test_a_folder_keeps_the_type_that_earlier_programs_made_of_it(product: Produ
     DefectType.objects.create(product=product, name="ol-fleck")
     draw_image(tmp_path / "Öl Fleck" / "one.png", 1)
     import_images(product, tmp_path)
-    assert labels(product) == {"one.png": "FAIL ol-fleck"}
+    assert labels_of(product) == {"one.png": "FAIL ol-fleck"}
 
 
 def test_names_are_made_and_compared_alike() -> None:
@@ -202,7 +185,7 @@ def test_a_name_in_any_encoding_is_imported(
     draw_image(tmp_path / os.fsdecode(b"Kratzer \xfc") / "one.png", 9)
     with pytest.raises(CommandError, match="3 imported, 0 already imported, 2 refused"):
         call_command("import_images", "plate", str(tmp_path))
-    assert set(labels(product)) == {r"Pr\xfcfteil.png", r"\x8c\x9f\x8d\xb8.png", "new\nline\x1b[31m.png"}
+    assert set(labels_of(product)) == {r"Pr\xfcfteil.png", r"\x8c\x9f\x8d\xb8.png", "new\nline\x1b[31m.png"}
     printed = capsys.readouterr().err
     assert r"refused good/kein Bild \xfc.png: unsupported_format: " in printed
     assert r"refused Kratzer \xfc/: invalid_defect_type: " in printed

@@ -7,27 +7,24 @@ from pathlib import Path
 import pytest
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
-from PIL import Image
 
 from inspection.intake import intake
 from inspection.intake.submission import Submission
 from inspection.models import Inspection, Product
 from labeling.datasets import datasets
-from labeling.folder_import.label_import import ImportSummary, import_images
+from labeling.folder_import.label_import import import_images
 from labeling.models import DefectType, Label, Recheck
 from labeling.review import review
 from mltasks.vision.types import DEFECT, GOOD
 from tests.labeling.conftest import make_person
+from tests.labeling.folder_import.class_folders import draw_image, refused_codes
 
 REASON = "Golden set, measured by the laboratory"
 
 
 @pytest.fixture
 def image(tmp_path: Path) -> Path:
-    path = tmp_path / "parts" / "good" / "one.png"
-    path.parent.mkdir(parents=True)
-    Image.new("RGB", (48, 32), (1, 90, 120)).save(path)
-    return path
+    return draw_image(tmp_path / "parts" / "good" / "one.png", 1)
 
 
 @pytest.fixture
@@ -39,10 +36,6 @@ def sent_part(product: Product, image: Path) -> Inspection:
 
 def run_import(image: Path, *arguments: str) -> None:
     call_command("import_images", "plate", str(image.parents[1]), *arguments)
-
-
-def refused_codes(summary: ImportSummary) -> dict[str, str]:
-    return {unfit.name: unfit.code for unfit in summary.refused}
 
 
 def targets(product: Product) -> list[int]:

@@ -17,18 +17,13 @@ from inspection.models import Inspection, Product
 from inspection.refusals import DiskFull
 from labeling.datasets import datasets
 from labeling.folder_import import label_import
-from labeling.folder_import.image_folders import NotAnImageFolder
-from labeling.folder_import.label_import import ImportSummary, import_images
+from labeling.folder_import.image_folders import FolderNames, NotAnImageFolder
+from labeling.folder_import.label_import import import_images, import_listing, list_folder
 from labeling.models import DefectType, Label
 from labeling.review import review
 from tests.inspection.sample_images import damaged_jpeg, short_jpeg
 from tests.labeling.conftest import make_product
-
-
-def draw_image(path: Path, shade: int) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new("RGB", (48, 32), (shade, 90, 120)).save(path)
-    return path
+from tests.labeling.folder_import.class_folders import draw_image, labels_of, refused_codes
 
 
 @pytest.fixture
@@ -40,18 +35,8 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def labels_of(product: Product) -> dict[str, str]:
-    return {
-        label.inspection.original_filename: str(label) for label in Label.objects.filter(inspection__product=product)
-    }
-
-
-def refused_codes(summary: ImportSummary) -> dict[str, str]:
-    return {unfit.name: unfit.code for unfit in summary.refused}
-
-
 def test_folders_say_what_the_images_show(product: Product, folder: Path, ada: User) -> None:
-    summary = import_images(product, folder, reviewer=ada)
+    summary = import_listing(product, list_folder(product, folder, FolderNames()), reviewer=ada)
     assert (summary.imported, summary.already_imported, summary.refused) == (4, 0, [])
     assert labels_of(product) == {"one.png": "PASS", "two.jpg": "PASS", "three.png": "FAIL", "four.png": "FAIL scratch"}
     part = Inspection.objects.get(original_filename="one.png")
@@ -162,7 +147,7 @@ def test_it_says_what_it_left_out(product: Product, folder: Path) -> None:
     (folder / ".DS_Store").touch()
     (folder / "good" / ".thumbs").touch()
     (folder / "README.md").touch()
-    summary = import_images(product, folder, skip=["raw"])
+    summary = import_listing(product, list_folder(product, folder, FolderNames(skip=["raw"])))
     assert sorted(summary.left_out) == [".DS_Store", "README.md", "good/.thumbs", "raw"]
     assert (summary.imported, summary.refused) == (4, [])
 
@@ -178,7 +163,9 @@ def test_it_refuses_a_path_without_class_folders(product: Product, tmp_path: Pat
 def test_it_tells_how_far_it_is(product: Product, folder: Path) -> None:
     (folder / "good" / "text.jpg").write_text("not an image")
     told: list[tuple[int, int]] = []
-    import_images(product, folder, progress=lambda done, total: told.append((done, total)))
+    import_listing(
+        product, list_folder(product, folder, FolderNames()), progress=lambda done, total: told.append((done, total))
+    )
     assert told == [(1, 5), (2, 5), (3, 5), (4, 5), (5, 5)]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -30,9 +29,7 @@ from tests.tiny_model import PLAIN_CONFIG, MakeVersion
 SCORES = {"model_verdict": "PASS", "defect_probability": 0.14, "reconstruction_error": 0.5, "anomaly_threshold": 1.0}
 
 
-@pytest.fixture(autouse=True)
-def own_folders(settings: Any, tmp_path: Path) -> None:
-    settings.MEDIA_ROOT, settings.VERSIONS_DIR = tmp_path / "media", tmp_path / "versions"
+pytestmark = pytest.mark.usefixtures("own_folders")
 
 
 @pytest.fixture

@@ -16,12 +16,7 @@ from inspection.models import Inspection, Product
 from tests.labeling.conftest import make_product
 from tests.labeling.old_parts import old_part, stored_files
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def own_media(settings: Any, tmp_path: Path) -> None:
-    settings.MEDIA_ROOT = tmp_path / "media"
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_folders")]
 
 
 def prune(*arguments: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,15 +22,10 @@ from tests.labeling.conftest import make_part, make_person, make_product
 from tests.labeling.old_parts import AGE, old_part, prune_all, stored_files
 from webapp.benchmarks.queue import plans
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_folders")]
 # Two processes must collect the same tests: no moment of its own.
 LONG_AGO = datetime(2026, 5, 1, tzinfo=UTC)
 Touch = Callable[[Inspection, User], Any]
-
-
-@pytest.fixture(autouse=True)
-def own_media(settings: Any, tmp_path: Path) -> None:
-    settings.MEDIA_ROOT = tmp_path / "media"
 
 
 def correct(part: Inspection, by: User, verdict: str = "FAIL") -> Label:

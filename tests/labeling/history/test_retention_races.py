@@ -35,13 +35,8 @@ from tests.labeling.concurrency import run_concurrently
 from tests.labeling.old_parts import old_part, prune_all, sha256_of, stored_files
 from tests.stress import stress_count
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("own_folders")]
 ROUNDS = stress_count(8, 25)
-
-
-@pytest.fixture(autouse=True)
-def own_media(settings: Any, tmp_path: Path) -> None:
-    settings.MEDIA_ROOT = tmp_path / "media"
 
 
 @pytest.fixture

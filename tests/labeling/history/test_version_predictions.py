@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import shutil
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,10 +20,7 @@ from tests.labeling.conftest import make_product
 from tests.pages.conftest import photos
 from tests.tiny_model import MakeVersion
 
-
-@pytest.fixture(autouse=True)
-def own_folders(settings: Any, tmp_path: Path) -> None:
-    settings.MEDIA_ROOT, settings.VERSIONS_DIR = tmp_path / "media", tmp_path / "versions"
+pytestmark = pytest.mark.usefixtures("own_folders")
 
 
 @pytest.fixture

@@ -6,14 +6,12 @@ from collections.abc import Callable
 from functools import partial
 
 import pytest
-from django.contrib.auth.models import User
 
-from inspection.models import Inspection
 from labeling.models import Claim, Label
 from labeling.queue import queue, queue_stats
 from labeling.refusals import AlreadyUndone, ClaimLost
 from labeling.review import review
-from tests.labeling.concurrency import run_concurrently
+from tests.labeling.concurrency import judge_all, run_concurrently
 from tests.labeling.conftest import make_part, make_person, make_product
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -41,15 +39,7 @@ def test_the_whole_queue_is_worked_off_without_a_part_seen_twice() -> None:
     product = make_product()
     for _ in range(60):
         make_part(product)
-
-    def work(person: User) -> list[Inspection]:
-        seen = []
-        while (claim := queue.claim(reviewer=person)) is not None:
-            seen.append(review.resolve(claim, verdict="PASS").inspection)
-        return seen
-
-    people = [make_person(f"person-{number}") for number in range(10)]
-    seen = [part.pk for parts in run_concurrently([partial(work, person) for person in people]) for part in parts]
+    seen = judge_all([make_person(f"person-{number}") for number in range(10)], "PASS")
     assert len(seen) == len(set(seen)) == 60
     assert Label.objects.count() == 60
     assert queue_stats.waiting_count() == 0

@@ -16,7 +16,7 @@ from labeling.queue import queue, queue_stats
 from labeling.rechecks.label_rechecks import open_rechecks
 from labeling.refusals import ClaimLost, Disputed
 from labeling.review import review
-from tests.labeling.concurrency import run_concurrently
+from tests.labeling.concurrency import judge_all, run_concurrently
 from tests.labeling.conftest import make_part, make_person, make_product
 from tests.labeling.rechecks.blind_reviews import open_recheck_of, review_part
 from tests.labeling.rechecks.label_issues import make_version_with_label_issues
@@ -165,14 +165,7 @@ def test_people_at_once_settle_each_once() -> None:
         review_part(part, ada, "FAIL")
         review_part(part, bob, "PASS")
     managers = [make_person(f"manager-{number}", "quality manager") for number in range(5)]
-
-    def work(person: User) -> list[Inspection]:
-        seen = []
-        while (claim := queue.claim(reviewer=person)) is not None:
-            seen.append(review.resolve(claim, verdict="FAIL").inspection)
-        return seen
-
-    seen = [part.pk for parts in run_concurrently([partial(work, person) for person in managers]) for part in parts]
+    seen = judge_all(managers, "FAIL")
     assert len(seen) == len(set(seen)) == 8
     assert Label.objects.filter(provenance="adjudicated").count() == 8
     assert not Claim.objects.filter(closed_at=None).exists()

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
-
 import pytest
 from django.contrib.auth.models import User
 
-from inspection.models import Inspection, Product, Verdict
+from inspection.models import Product, Verdict
 from labeling.models import Label, Recheck
 from labeling.queue import queue, recheck_queue
 from labeling.rechecks.label_rechecks import open_rechecks
 from labeling.review import review
-from tests.labeling.concurrency import run_concurrently
+from tests.labeling.concurrency import judge_all
 from tests.labeling.conftest import make_part, make_person, make_product
 from tests.labeling.rechecks.label_issues import claim_next, make_imported_label, make_version_with_label_issues
 
@@ -45,15 +42,7 @@ def test_it_keeps_to_the_product_asked_for(ada: User, label_issue_recheck: Reche
 def test_reviewers_at_once_judge_each_doubt_once() -> None:
     product = make_product()
     open_rechecks(make_version_with_label_issues(product, *[make_imported_label(product) for _ in range(20)]))
-
-    def work(person: User) -> list[Inspection]:
-        seen = []
-        while (claim := queue.claim(reviewer=person)) is not None:
-            seen.append(review.resolve(claim, verdict="PASS").inspection)
-        return seen
-
-    steps: list[Callable[[], list[Inspection]]] = [partial(work, make_person(f"person-{n}")) for n in range(6)]
-    seen = [part.pk for parts in run_concurrently(steps) for part in parts]
+    seen = judge_all([make_person(f"person-{number}") for number in range(6)], "PASS")
     assert len(seen) == len(set(seen)) == 20
     assert Recheck.objects.filter(outcome=Recheck.Outcome.CHANGED).count() == 20
     assert set(Label.objects.standing().values_list("verdict", flat=True)) == {Verdict.PASS.value}

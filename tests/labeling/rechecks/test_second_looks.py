@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from functools import partial
 from uuid import uuid4
 
 import pytest
@@ -16,7 +15,7 @@ from labeling.queue import queue, queue_stats
 from labeling.rechecks.double_review import second_review_sample_value
 from labeling.refusals import ClaimLost
 from labeling.review import review
-from tests.labeling.concurrency import run_concurrently
+from tests.labeling.concurrency import judge_all
 from tests.labeling.conftest import make_part, make_person, make_product
 from tests.labeling.rechecks.blind_reviews import open_recheck_of, review_part
 
@@ -203,14 +202,7 @@ def test_people_at_once_second_each_part_once() -> None:
     others = [make_person(f"person-{number}") for number in range(6)]
     for _ in range(15):
         review_part(make_part(product), ada, "PASS")
-
-    def work(person: User) -> list[Inspection]:
-        seen = []
-        while (claim := queue.claim(reviewer=person)) is not None:
-            seen.append(review.resolve(claim, verdict="PASS").inspection)
-        return seen
-
-    seen = [part.pk for parts in run_concurrently([partial(work, person) for person in others]) for part in parts]
+    seen = judge_all(others, "PASS")
     assert len(seen) == len(set(seen)) == 15
     assert Label.objects.filter(provenance="double").count() == 15
     assert not Recheck.objects.open().exists()

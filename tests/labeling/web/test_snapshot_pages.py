@@ -7,7 +7,6 @@ import hashlib
 import io
 import re
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,9 +26,7 @@ from tests.tiny_model import GOOD, PLAIN_CONFIG, MakeVersion, labeled_samples
 ADDRESS = "/models/plate/snapshot-1/"
 
 
-@pytest.fixture(autouse=True)
-def own_folders(settings: Any, tmp_path: Path) -> None:
-    settings.MEDIA_ROOT, settings.VERSIONS_DIR = tmp_path / "media", tmp_path / "versions"
+pytestmark = pytest.mark.usefixtures("own_folders")
 
 
 @pytest.fixture
@@ -49,7 +46,7 @@ def reader(client: Client, ada: User) -> Client:
 
 def shown_names(client: Client, query: str = "") -> list[str]:
     """Titles of all rows that the page shows."""
-    return [row.item.title for row in client.get(f"{ADDRESS}?{query}").context["rows"]]
+    return [item.title for item, _part in client.get(f"{ADDRESS}?{query}").context["rows"]]
 
 
 def manifest_bytes(client: Client, form: str) -> bytes:
