@@ -52,7 +52,7 @@ def inspections(request: HttpRequest) -> HttpResponse:
     if product is None:
         return render(request, "no_product.html", {"title": _("Inspections")})
     form = HistoryForm(request.GET, product=product)
-    layout = request.GET.get("look", "table")
+    display = request.GET.get("look", "table")
     hidden = blinding.parts_hidden_from(current_user(request))
     page = history.load_page(product, form.active_filters, request.GET.get("before", ""))
     blind = blinding.parts_judged_blind(current_user(request))
@@ -68,7 +68,7 @@ def inspections(request: HttpRequest) -> HttpResponse:
         "page": page,
         "hidden": hidden,
         "blind": blind,
-        "look": layout if layout in LAYOUTS else "table",
+        "display": display if display in LAYOUTS else "table",
         "paged": "before" in request.GET,
         "retention": settings.RETENTION_DAYS,
     }
@@ -110,12 +110,12 @@ def _render_part(request: HttpRequest, part: Inspection, version_numbers: Sequen
         "blind": blind,
         "unscored": unscored,
         "dispute": recheck_resolution.disputed_labels(recheck),
-        "may_say": recheck is None
+        "may_correct": recheck is None
         or recheck.reason != Recheck.Reason.DISPUTED
         or recheck.answerable_by(current_user(request)),
         "events": build_timeline(part, blind=blind, scored=not unscored),
         "lineage": part_lineage.build_part_lineage(part, hidden=hidden, blind=unscored),
-        "opinions": [] if blind or unscored else load_version_predictions(part, version_numbers),
+        "predictions": [] if blind or unscored else load_version_predictions(part, version_numbers),
         "types": active_types(part.product),
         "may_undo": standing is not None and review.may_undo(standing, current_user(request)),
     }
