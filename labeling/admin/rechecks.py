@@ -69,10 +69,6 @@ class RecheckAdmin(PartColumns):
         """Return True if the user may view labels."""
         return request.user.has_perm("labeling.view_label")
 
-    def has_module_permission(self, request: HttpRequest) -> bool:
-        """Return True if the user may view labels."""
-        return self.has_view_permission(request)
-
     @admin.display(description=_("defect probability"), ordering="probability")
     def defect_probability(self, recheck: Recheck) -> str:
         """Return the probability in percent; a dash if no version is concerned."""

@@ -203,7 +203,7 @@ def test_it_refuses_a_damaged_file_by_name(product: Product, folder: Path) -> No
 
     assert refused_codes(summary) == {"good/damaged.jpg": "damaged_image", "good/short.jpg": "truncated_image"}
     assert summary.imported == 4
-    assert not Inspection.objects.filter(title__in=["damaged.jpg", "short.jpg"]).exists()
+    assert not Inspection.objects.filter(original_filename__in=["damaged.jpg", "short.jpg"]).exists()
 
 
 def test_a_folder_of_few_bits_is_read_by_one_depth(product: Product, tmp_path: Path) -> None:

@@ -172,7 +172,7 @@ def test_a_group_is_found_by_index(long_queue: Product, ada: User, repeats: int)
         number = near_duplicate_claims.near_duplicate_count(claim.inspection)
         claims = near_duplicate_claims.claim_near_duplicates(claim)
     assert number == len(claims) == min(repeats, near_duplicate_claims.MAX_NEAR_DUPLICATES)
-    looks = [query["sql"] for query in asked if 'duplicate_of_id" =' in query["sql"]]
+    looks = [query["sql"] for query in asked if 'repeat_of_id" =' in query["sql"]]
     assert looks
     with connection.cursor() as cursor:
         for look in looks:

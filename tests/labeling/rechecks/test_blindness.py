@@ -171,4 +171,4 @@ def test_the_label_list_says_how_labels_came_to_be(client: Client, part: Inspect
     client.force_login(User.objects.create_superuser("root"))
     assert "disputed, not used for training" in client.get("/admin/labeling/label/?provenance=single").content.decode()
     assert open_recheck_of(part).reason == "disputed"
-    assert "Two verdicts differ" in client.get("/admin/labeling/recheck/?reason=disputed").content.decode()
+    assert "Two people differ" in client.get("/admin/labeling/recheck/?reason=disputed").content.decode()
