@@ -38,7 +38,7 @@ def resolve(
     unknown type.
     """
     with transaction.atomic():
-        part = _lock_part(claim.inspection_id)
+        part = lock_part(claim.inspection_id)
         held = Claim.objects.select_for_update(of=("self",)).annotate(now=Now()).get(pk=claim.pk)
         kind = _find_defect_type(part.product, verdict, defect_type)
         earlier = Review.objects.select_related("label").filter(claim=held).first()
@@ -79,7 +79,7 @@ def correct(
     adjudicate, and PartRemoved if retention removed the part.
     """
     with transaction.atomic():
-        part = _lock_part(inspection.pk)
+        part = lock_part(inspection.pk)
         kind = _find_defect_type(part.product, verdict, defect_type)
         standing = standing_label(part)
         same = (
@@ -138,7 +138,7 @@ def undo(label: Label, *, by: User) -> None:
     if not may_undo(label, by):
         raise PermissionDenied(_("Only the label's author or a quality manager can undo a label."))
     with transaction.atomic():
-        part = _lock_part(label.inspection_id)
+        part = lock_part(label.inspection_id)
         if LabelUndo.objects.filter(label=label).exists():
             raise AlreadyUndone(_("This label is already undone."))
         if standing_label(part) != label:
@@ -174,8 +174,11 @@ def standing_label(inspection: Inspection) -> Label | None:
     )
 
 
-def _lock_part(key: UUID) -> Inspection:
-    # Every step locks the part's row before any other row, so steps on one part never deadlock.
+def lock_part(key: UUID) -> Inspection:
+    """Lock and return the part. Raises PartRemoved.
+
+    Every step locks the part's row before any other row, so steps on one part never deadlock.
+    """
     parts = Inspection.objects.select_for_update(of=("self",), no_key=True).select_related("product")
     try:
         return parts.get(pk=key)

@@ -19,6 +19,7 @@ from labeling.models import DefectType
 from labeling.web.forms import DefectTypeForm
 from mltasks.refusals import Refusal
 from mltasks.web.access import current_user, parse_row_id, require_permission
+from mltasks.web.forms import submit
 from mltasks.web.selection import remember_choice
 
 may_view = require_permission("labeling.view_defecttype")
@@ -41,13 +42,13 @@ def add(request: HttpRequest, product: str) -> HttpResponse:
     """Add a type to a product."""
     chosen = product_of(product)
     form = DefectTypeForm(request.POST)
-    try:
-        if form.is_valid():
-            kind = defect_type_service.add_type(chosen, **form.cleaned_data)
-            messages.success(request, _("Added %(name)s.") % {"name": kind.name})
-            return redirect("defect-types")
-    except Refusal as refusal:
-        form.add_error(None, str(refusal))
+
+    def save() -> None:
+        kind = defect_type_service.add_type(chosen, **form.cleaned_data)
+        messages.success(request, _("Added %(name)s.") % {"name": kind.name})
+
+    if submit(form, save):
+        return redirect("defect-types")
     return _render_gallery(request, chosen, form)
 
 
@@ -60,13 +61,9 @@ def change(request: HttpRequest, key: int) -> HttpResponse:
         return redirect("defect-type", kind.merged_into.pk)
     remember_choice(request, kind.product.registered_model)
     form = DefectTypeForm(request.POST or None, defect_type=kind)
-    try:
-        if form.is_valid():
-            defect_type_service.change_type(kind, **form.cleaned_data)
-            messages.success(request, _("Saved."))
-            return redirect("defect-type", key)
-    except Refusal as refusal:
-        form.add_error(None, str(refusal))
+    if submit(form, lambda: defect_type_service.change_type(kind, **form.cleaned_data)):
+        messages.success(request, _("Saved."))
+        return redirect("defect-type", key)
     context = {
         "product": kind.product,
         "card": defect_type_gallery.load_card(kind),
