@@ -36,5 +36,5 @@ def workbench_texts() -> dict[str, str]:
         "group_is_gone": _("The similar parts are held by another reviewer now."),
         "group_judged": _("{words}: {number} similar parts"),
         "nothing_waited": _("No part waited for you."),
-        "done": _("Labeled since you opened this page: {total} ({passed} PASS, {failed} FAIL{types})."),
+        "done": _("Labeled since you opened this page: {total}. {passed} PASS, {failed} FAIL{types}."),
     }

@@ -72,7 +72,7 @@ def test_a_merge_says_what_changes_before_it_does(
     page.goto(f"/defect-types/{kind.pk}/")
     page.get_by_label("Merge into", exact=True).select_option("excess")
     page.get_by_role("button", name="Review the merge").click()
-    expect(page.get_by_text("5 labels “scratch” will count as “excess”, beside the 0 that do already.")).to_be_visible()
+    expect(page.get_by_text("5 labels “scratch” will count as “excess”, which has 0 now.")).to_be_visible()
     expect(page.get_by_text("This cannot be undone.")).to_be_visible()
     take_screenshots(page, "defect-type-merge")
     assert kind.merged_into is None

@@ -38,7 +38,7 @@ def test_a_parts_page_shows_what_looks_like_it(
     rows = page.locator(".likes figure")
     expect(rows).to_have_count(2)
     expect(rows.nth(0)).to_contain_text("PASS")
-    expect(rows.nth(0)).to_contain_text("1.00 alike")
+    expect(rows.nth(0)).to_contain_text("100 % similar")
     expect(rows.nth(1)).to_contain_text("scratch")
     page.wait_for_function("() => [...document.querySelectorAll('.likes img')].every(one => one.naturalWidth > 0)")
     page.locator(".likes").scroll_into_view_if_needed()
