@@ -31,7 +31,7 @@ def test_it_clears_the_queue_with_keys(
     take_screenshots(page, "review")
     assert [press_key(page, key) for key in "pf12p"] == [f"P-{number}" for number in range(5)]
     expect(page.get_by_role("heading", name="No part is waiting")).to_be_visible()
-    expect(page.locator("#end-words")).to_contain_text("you opened this page: 5 (2 PASS, 3 FAIL (1 scratch, 1 excess))")
+    expect(page.locator("#end-words")).to_contain_text("you opened this page: 5. 2 PASS, 3 FAIL (1 scratch, 1 excess).")
     wait_until_saved(page)
     take_screenshots(page, "review-empty")
     assert standing_verdicts() == {

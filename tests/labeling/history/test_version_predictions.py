@@ -68,7 +68,7 @@ def test_it_asks_a_few_at_once(decided_part: Inspection, make_version: MakeVersi
 def test_it_refuses_where_files_are_gone(decided_part: Inspection, ada: User, settings: Any) -> None:
     version = decided_part.product.registered_model.versions.get(number=2)
     shutil.rmtree(version.path)
-    with pytest.raises(CannotScore, match="can't be loaded"):
+    with pytest.raises(CannotScore, match="cannot be loaded"):
         score_with(version, decided_part)
     client = Client()
     client.force_login(ada, backend="django.contrib.auth.backends.ModelBackend")
@@ -81,5 +81,5 @@ def test_it_refuses_where_files_are_gone(decided_part: Inspection, ada: User, se
 
 
 def test_it_refuses_another_products_version(decided_part: Inspection, make_version: MakeVersion) -> None:
-    with pytest.raises(CannotScore, match="no version of"):
+    with pytest.raises(CannotScore, match="is not a version of"):
         score_with(make_version(make_product("tile")), decided_part)

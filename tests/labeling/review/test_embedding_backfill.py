@@ -122,7 +122,7 @@ def test_an_image_that_is_gone_is_not_tried_again(
     part = make_part(product)
     assert (embedding_backfill.backfill_embeddings(), embedding_backfill.backfill_embeddings()) == (1, 0)
     assert part_embeddings.has_no_embedding(Embedding.objects.get(pk=part.pk))
-    assert caplog.text.count(f"{part.pk} can't be compared") == 1
+    assert caplog.text.count(f"Could not compute the embedding of part {part.pk}") == 1
 
 
 def test_a_label_from_before_the_verdict_is_put_right(champion: ModelVersion, product: Product, ada: User) -> None:
