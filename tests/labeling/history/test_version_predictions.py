@@ -76,7 +76,7 @@ def test_it_refuses_where_files_are_gone(decided_part: Inspection, ada: User, se
     assert "cannot be loaded: its files are damaged or missing" in text
     settings.MEDIA_ROOT = settings.MEDIA_ROOT / "elsewhere"
     champion = decided_part.product.registered_model.versions.get(number=1)
-    with pytest.raises(CannotScore, match="can't be read"):
+    with pytest.raises(CannotScore, match="cannot be read"):
         score_with(champion, decided_part)
 
 
