@@ -45,7 +45,7 @@ class Command(BaseCommand):
         os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
         from mltasks.vision.benchmarks.charts import write_table_chart
         from mltasks.vision.benchmarks.protocol import format_row  # late: torch
-        from mltasks.vision.benchmarks.protocols import PROTOCOLS, ProtocolOptions, run_protocol
+        from mltasks.vision.benchmarks.protocols import PROTOCOLS, run_protocol
 
         if options["name"] not in PROTOCOLS:
             raise CommandError(f"Unknown protocol {options['name']!r}. Known: {', '.join(PROTOCOLS)}.")
@@ -62,10 +62,11 @@ class Command(BaseCommand):
                     self.stdout.write(f"[{time.monotonic() - started:.0f} s] {format_row(title, figures)}")
                     self.stdout.flush()
 
-            settings = _settings(options["set"])
-            order = ProtocolOptions(options["name"], options["data"], settings, options["repeats"], options["masks"])
+            given = {name: options[name] for name in ("repeats", "masks")}
             try:
-                table = run_protocol(order, show, tell)
+                table = run_protocol(
+                    options["name"], options["data"], show, tell, settings=_settings(options["set"]), **given
+                )
             except ValueError as error:
                 raise CommandError(str(error)) from error
         seconds = round(time.monotonic() - started, 1)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -35,49 +34,43 @@ PROTOCOLS = tuple(REPEATS)
 UNGROUPED_PROTOCOLS = ("phone-cases", "serving-graph")
 
 
-@dataclass(frozen=True, slots=True)
-class ProtocolOptions:
-    """Options of one protocol in ``PROTOCOLS`` on a folder of parts.
+def run_protocol(
+    name: str,
+    data: Path,
+    progress: ProgressCallback,
+    report_row: ReportRow,
+    *,
+    settings: Mapping[str, Any],
+    repeats: int | None = None,
+    masks: Path | None = None,
+) -> Table:
+    """Run a protocol of ``PROTOCOLS`` on a folder of parts and return its table.
 
-    ``masks`` is the folder of defect masks, for localization. ``settings`` change the training config, or the
-    labeling plan of a learning curve. ``repeats`` overrides the protocol's own number.
+    ``report_row`` is called for each finished row. ``settings`` change the training config, or the labeling plan of a
+    learning curve. ``repeats`` overrides the protocol's own number. ``masks`` is the folder of defect masks, for
+    localization. Raises ValueError (and its subclass NoPartsError) for an unusable folder or settings, KeyError for an
+    unknown name.
     """
-
-    name: str
-    data: Path
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    repeats: int | None = None
-    masks: Path | None = None
-
-
-def run_protocol(options: ProtocolOptions, progress: ProgressCallback, report_row: ReportRow) -> Table:
-    """Run a protocol and return its table; call ``report_row`` for each finished row.
-
-    Raises ValueError (and its subclass NoPartsError) for an unusable folder or settings, KeyError for an unknown
-    name.
-    """
-    curve = options.name == "learning-curve"
-    plan, rest = LabelingPlan.from_settings(options.settings) if curve else (LabelingPlan(), options.settings)
-    config = TrainConfig.from_json(rest)
-    count = REPEATS[options.name] if options.repeats is None else options.repeats
+    plan = LabelingPlan()
+    if name == "learning-curve":
+        plan, settings = LabelingPlan.from_settings(settings)
+    config = TrainConfig.from_json(settings)
+    count = REPEATS[name] if repeats is None else repeats
     if count < 1:
         raise ValueError(f"Use 1 or more repeats, not {count}.")
     with reproducible(config.threads) as compute:
-        return _measure(options, plan, Bench(config, compute, count, Stage(progress), report_row))
-
-
-def _measure(options: ProtocolOptions, plan: LabelingPlan, bench: Bench) -> Table:
-    bench.stage.report(0, "reading the folder")
-    samples = read_folder(options.data, grouped=options.name not in UNGROUPED_PROTOCOLS)
-    match options.name:
-        case "phone-cases" | "all-types-known":
-            return measure_cross_validation(samples, bench)
-        case "leave-one-type-out":
-            return leave_one_type_out(samples, bench)
-        case "learning-curve":
-            return measure_strategies(samples, plan, bench)
-        case "localisation":
-            return measure_localization(samples, options.masks, bench)
-        case "serving-graph":
-            return measure_serving_graph(samples, bench)
-    return measure_novelty(read_folder(options.data, grouped=False), samples, bench)
+        bench = Bench(config, compute, count, Stage(progress), report_row)
+        bench.stage.report(0, "reading the folder")
+        samples = read_folder(data, grouped=name not in UNGROUPED_PROTOCOLS)
+        match name:
+            case "phone-cases" | "all-types-known":
+                return measure_cross_validation(samples, bench)
+            case "leave-one-type-out":
+                return leave_one_type_out(samples, bench)
+            case "learning-curve":
+                return measure_strategies(samples, plan, bench)
+            case "localisation":
+                return measure_localization(samples, masks, bench)
+            case "serving-graph":
+                return measure_serving_graph(samples, bench)
+        return measure_novelty(read_folder(data, grouped=False), samples, bench)

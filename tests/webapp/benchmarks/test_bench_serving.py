@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +16,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from django.conf import settings
 from PIL import Image
 
 from inspection.images import image_files
@@ -76,6 +80,14 @@ def test_a_server_that_is_not_there_is_an_answer_too(tmp_path: Path) -> None:
     load = post_images("http://127.0.0.1:9/", [image], 2, 0.3, {})
     assert load.statuses["ConnectionRefusedError"] >= 2
     assert load.rate == 0
+
+
+def test_benches_with_a_site_of_their_own_load_before_django_is_set_up() -> None:
+    modules = ", ".join(f"webapp.benchmarks.{name}.run" for name in ("mutated", "replay", "serving"))
+    environment = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
+    command = [sys.executable, "-c", f"import {modules}"]
+    ended = subprocess.run(command, cwd=settings.BASE_DIR, env=environment, capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr
 
 
 def test_it_draws_crops_and_frames(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from mltasks.runs.execution import execute
 from mltasks.vision.benchmarks.printing import PrintLine
 from webapp.benchmarks.serving.ours import PRODUCT
 
@@ -20,6 +19,7 @@ def train_candidate(say: PrintLine) -> ModelVersion:
     from inspection.models import Product
     from labeling.datasets.retraining import retrain
     from mltasks.models import TrainingRun
+    from mltasks.runs.execution import execute
     from mltasks.training import training
 
     say("training a candidate ...")

@@ -16,7 +16,6 @@ from pathlib import Path
 
 import psutil
 
-from mltasks.runs.execution import execute
 from mltasks.vision.benchmarks.printing import PrintLine
 from webapp.benchmarks.serving import parts
 from webapp.benchmarks.serving.load import Load
@@ -127,6 +126,7 @@ def _prepare_product(say: PrintLine) -> dict[str, str]:
     from labeling.folder_import.label_import import import_images
     from mltasks.models import TrainingRun
     from mltasks.registry import registry
+    from mltasks.runs.execution import execute
     from mltasks.training import training
     from mltasks.vision.drawing.line import labeled_set, write_image_folder
 
