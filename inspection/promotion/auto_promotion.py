@@ -14,7 +14,7 @@ from inspection.models import Product, Replay
 from inspection.replay import replay
 from inspection.replay.replay import ReplayRefused
 from mltasks.models import ModelVersion, Promotion, TrainingRun
-from mltasks.registry import registry
+from mltasks.registry import gate, registry
 
 logger = logging.getLogger(__name__)
 
@@ -61,7 +61,7 @@ def auto_promote(product: Product) -> list[Promotion]:
     reason = _("Promoted automatically after nightly training: all required checks passed.")
     try:
         return [registry.promote(version, by=None, reason=reason, over=over, kind=Promotion.Kind.NIGHTLY)]
-    except (registry.GateClosed, registry.ChampionChanged, registry.AlreadyChampion):
+    except (gate.GateClosed, registry.ChampionChanged, registry.AlreadyChampion):
         # The version's page shows the failed gate lines; the next run tries again.
         return []
 

@@ -31,6 +31,7 @@ from mltasks.refusals import Refusal
 from mltasks.registry import registry
 from mltasks.reports.figure_themes import add_light_theme
 from mltasks.reports.report_files import public_files, report_json
+from mltasks.vision.serving.bundle import BundleCorrupt
 from mltasks.web.access import current_user
 from mltasks.web.selection import get_version_or_404
 
@@ -59,7 +60,7 @@ class VersionStep(StepView):
 
     def handle_exception(self, exc: Exception) -> Response:
         """Answer a damaged version as a refusal."""
-        return super().handle_exception(FilesDamaged(str(exc)) if isinstance(exc, registry.BundleCorrupt) else exc)
+        return super().handle_exception(FilesDamaged(str(exc)) if isinstance(exc, BundleCorrupt) else exc)
 
 
 class NewestFirstPagination(TimestampCursorPagination):

@@ -13,6 +13,7 @@ from mltasks.models import ModelVersion
 from mltasks.refusals import Refusal
 from mltasks.registry import registry
 from mltasks.storage.store_errors import StoreUnreachable
+from mltasks.vision.serving.bundle import BundleCorrupt
 
 Row = TypeVar("Row", bound=Model)
 
@@ -21,7 +22,7 @@ class RefusableCommand(BaseCommand):
     """Command that exits with status 1 and the message of an exception in ``refusals``."""
 
     refusals: ClassVar[tuple[type[Exception], ...]] = (
-        *(Refusal, PermissionDenied, registry.BundleCorrupt),
+        *(Refusal, PermissionDenied, BundleCorrupt),
         *(StoreUnreachable, ImproperlyConfigured),
     )
 

@@ -27,6 +27,7 @@ class HostSemaphore:
     """
 
     def __init__(self, folder: Path, count: int) -> None:
+        self._folder = folder
         name = socket.gethostname()
         self._lock_files = [folder / f"{name}-{number}" for number in range(count)]
         # Serves the threads of one process in order; no more of them poll the files than there are slots.
@@ -36,6 +37,7 @@ class HostSemaphore:
     def acquire(self) -> Iterator[None]:
         """Wait for a slot and hold it in the block. Raises OSError if the folder can't be written."""
         with self._process_limit:
+            self._folder.mkdir(parents=True, exist_ok=True)
             held = self._wait_for_lock()
             try:
                 yield
@@ -52,11 +54,7 @@ class HostSemaphore:
 
 def _try_lock(file: Path) -> int | None:
     """Return the open file once it is locked; None if another holder has the lock."""
-    try:
-        held = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except FileNotFoundError:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        held = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    held = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

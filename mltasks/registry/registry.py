@@ -10,27 +10,9 @@ from django.utils.translation import gettext as _
 from mltasks.models import Approval, ModelVersion, Promotion, RegisteredModel
 from mltasks.refusals import Refusal
 from mltasks.registry import gate
-from mltasks.registry.gate import GateClosed
 from mltasks.storage import version_store
 from mltasks.text.storable import visible_text
 from mltasks.vision.serving import bundle
-from mltasks.vision.serving.bundle import BundleCorrupt
-
-__all__ = [
-    "PROMOTE_PERMISSION",
-    "AlreadyChampion",
-    "BundleCorrupt",
-    "ChampionChanged",
-    "GateClosed",
-    "NeverChampion",
-    "ReasonMissing",
-    "approve",
-    "champion",
-    "former_champions",
-    "promote",
-    "roll_back",
-    "rollback_target",
-]
 
 PROMOTE_PERMISSION = "mltasks.promote_modelversion"
 

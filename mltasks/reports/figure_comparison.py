@@ -11,6 +11,8 @@ from django.utils.translation import gettext as _
 from mltasks.reports.report_figures import FIGURES, Figure
 from mltasks.reports.version_report import EQUALITY_TOLERANCE, VersionReport
 
+StoredEstimate = Mapping[str, Any] | None
+
 
 @dataclass(frozen=True)
 class ComparedFigure:
@@ -44,7 +46,7 @@ def _compare_figure(figure: Figure, estimates: list[dict[str, Any] | None]) -> C
     )
 
 
-def _is_worse(estimate: Mapping[str, Any] | None, baseline: Mapping[str, Any] | None, more_is_better: bool) -> bool:
+def _is_worse(estimate: StoredEstimate, baseline: StoredEstimate, more_is_better: bool) -> bool:
     if not _is_measured(estimate) or not _is_measured(baseline):
         return False
     gap: float = estimate["value"] - baseline["value"]
@@ -58,13 +60,8 @@ def cost_difference(candidate: VersionReport, champion: VersionReport | None) ->
     return candidate.cost[0] - champion.cost[0]
 
 
-def difference_text(
-    estimate: Mapping[str, Any] | None, baseline: Mapping[str, Any] | None, more_is_better: bool
-) -> str:
-    """Return a description of a figure's difference that respects the intervals.
-
-    It is empty if a value is missing.
-    """
+def difference_text(estimate: StoredEstimate, baseline: StoredEstimate, more_is_better: bool) -> str:
+    """Return a text on the difference and its significance; empty if a value is missing."""
     if not _is_measured(estimate) or not _is_measured(baseline):
         return ""
     gap = estimate["value"] - baseline["value"]
@@ -76,20 +73,12 @@ def difference_text(
     return text.format(points=f"{abs(gap) * 100:.1f}")
 
 
-def is_clearly_worse(
-    estimate: Mapping[str, Any] | None, baseline: Mapping[str, Any] | None, more_is_better: bool
-) -> bool:
+def is_clearly_worse(estimate: StoredEstimate, baseline: StoredEstimate, more_is_better: bool) -> bool:
     """Return True if the estimate is worse than the baseline and their intervals do not overlap."""
-    if (
-        estimate is None
-        or baseline is None
-        or None in (estimate.get("low"), estimate.get("high"), baseline.get("low"), baseline.get("high"))
-    ):
-        return False
-    return _intervals_disjoint(estimate, baseline) and (estimate["low"] > baseline["high"]) != more_is_better
+    return _is_worse(estimate, baseline, more_is_better) and _intervals_disjoint(estimate, baseline)
 
 
-def index_of_best(estimates: Sequence[Mapping[str, Any] | None], more_is_better: bool) -> int | None:
+def index_of_best(estimates: Sequence[StoredEstimate], more_is_better: bool) -> int | None:
     """Return the index of the estimate that is better than all others with disjoint intervals.
 
     None if there is no such estimate, or fewer than two estimates.
@@ -102,10 +91,14 @@ def index_of_best(estimates: Sequence[Mapping[str, Any] | None], more_is_better:
     return best if all(_intervals_disjoint(winner, estimate) for estimate in measured.values()) else None
 
 
-def _is_measured(estimate: Mapping[str, Any] | None) -> TypeGuard[Mapping[str, Any]]:
+def _is_measured(estimate: StoredEstimate) -> TypeGuard[Mapping[str, Any]]:
     return estimate is not None and estimate.get("value") is not None
 
 
-def _intervals_disjoint(estimate: Mapping[str, Any] | None, baseline: Mapping[str, Any] | None) -> bool:
-    """Return True if two intervals do not overlap."""
-    return bool(estimate and baseline and (estimate["low"] > baseline["high"] or estimate["high"] < baseline["low"]))
+def _intervals_disjoint(estimate: StoredEstimate, baseline: StoredEstimate) -> bool:
+    """Return True if both intervals are known and do not overlap."""
+    intervals = [(row["low"], row["high"]) for row in (estimate, baseline) if row and row.get("low") is not None]
+    if len(intervals) < 2:
+        return False
+    (low, high), (baseline_low, baseline_high) = intervals
+    return bool(low > baseline_high or high < baseline_low)

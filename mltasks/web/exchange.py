@@ -15,6 +15,7 @@ from mltasks.exchange import signing, version_export, version_import
 from mltasks.models import RegisteredModel, TrustedPlant
 from mltasks.models.trusted_plants import format_fingerprint
 from mltasks.registry import registry
+from mltasks.vision.serving.bundle import BundleCorrupt
 from mltasks.web.access import current_user, require_permission
 from mltasks.web.forms import ImportForm
 from mltasks.web.selection import get_version_or_404, remember_choice
@@ -30,7 +31,7 @@ def export_version(request: HttpRequest, model: str, number: int) -> HttpRespons
     version = get_version_or_404(model, number)
     try:
         file = version_export.export_to_temporary_file(version, by=current_user(request))
-    except registry.BundleCorrupt as error:
+    except BundleCorrupt as error:
         messages.error(request, str(error))
         return redirect("version", model, number)
     kind = "application/octet-stream"

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from mltasks.models import ModelVersion
 from mltasks.refusals import Refusal
-from mltasks.registry.registry import BundleCorrupt
+from mltasks.vision.serving.bundle import BundleCorrupt
 
 
 class ReasonForm(forms.Form):

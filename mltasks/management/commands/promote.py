@@ -8,6 +8,7 @@ from django.core.management.base import CommandError, CommandParser
 
 from mltasks.management.base_commands import VersionCommand, person, require_version
 from mltasks.registry import registry
+from mltasks.registry.gate import GateClosed
 
 
 class Command(VersionCommand):
@@ -27,7 +28,7 @@ class Command(VersionCommand):
             promotion = registry.promote(
                 require_version(product, version), by=person(by), reason=reason, override=override
             )
-        except registry.GateClosed as closed:
+        except GateClosed as closed:
             raise CommandError(f"{closed}\nTo promote it anyway, give a reason: --override REASON") from None
         before = f" in place of version {promotion.previous.number}" if promotion.previous else ""
         self.stdout.write(f"Version {version} is champion of {product}{before}.")

@@ -56,7 +56,7 @@ def test_a_new_product_asks_for_a_replay_a_recall_and_a_cost(candidate: ModelVer
     ]
     assert [one.name for one in lines if one.required] == ["replay", "champion_recall", "cost"]
     assert gate.state(lines) == "closed"
-    with pytest.raises(registry.GateClosed, match=r"nothing to replay.*manage\.py replay phone-case 2"):
+    with pytest.raises(gate.GateClosed, match=r"nothing to replay.*manage\.py replay phone-case 2"):
         registry.promote(candidate, by=None, reason="It is new.")
 
 
@@ -232,7 +232,7 @@ def test_a_second_person_is_another_one(product: Product, champion: ModelVersion
     set_gate_policy(product, gate_second_person=True)
     mia, ada = make_person("mia", "promote_modelversion"), make_person("ada", "promote_modelversion")
     registry.approve(candidate, by=mia, reason="I looked at the flips.")
-    with pytest.raises(registry.GateClosed, match="No other person has approved it"):
+    with pytest.raises(gate.GateClosed, match="No other person has approved it"):
         registry.promote(candidate, by=mia, reason="And I promote it myself.")
     promotion = registry.promote(candidate, by=ada, reason="Two of us.")
     (said,) = [one for one in promotion.gate if one["name"] == "second_person"]
@@ -247,7 +247,7 @@ def test_a_closed_gate_is_passed_with_a_reason_by_who_may(
 ) -> None:
     set_gate_policy(product, gate_replay=True)
     mia, boss = make_person("mia", "promote_modelversion"), make_person("boss", "promote_modelversion", "override_gate")
-    with pytest.raises(registry.GateClosed, match="Replay"):
+    with pytest.raises(gate.GateClosed, match="Replay"):
         registry.promote(candidate, by=mia, reason="Now.")
     with pytest.raises(PermissionDenied):
         registry.promote(candidate, by=mia, reason="Now.", override="I say so.")

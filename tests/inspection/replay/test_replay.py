@@ -16,6 +16,7 @@ from inspection.replay import replay, rescoring
 from mltasks.models import ModelVersion
 from mltasks.runs.execution import execute
 from mltasks.runs.lease import RunNotAvailable
+from mltasks.vision.serving.bundle import BundleCorrupt
 from tests.inspection.conftest import Receive
 from tests.inspection.sample_images import jpeg
 from tests.tiny_model import MakeVersion, replace_file
@@ -109,7 +110,7 @@ def test_images_that_are_gone_are_told(candidate: ModelVersion) -> None:
 def test_a_damaged_candidate_fails_and_says_so(candidate: ModelVersion) -> None:
     replace_file(Path(candidate.path) / "serving.bin", b"damaged")
     run = replay.start(candidate, enqueue=False)
-    with pytest.raises(replay.registry.BundleCorrupt):
+    with pytest.raises(BundleCorrupt):
         execute(replay.ReplayExecutor(), run)
     run.refresh_from_db()
     assert run.state == "failed" and "serving.bin" in run.error

@@ -12,6 +12,7 @@ from django.db import ProgrammingError, connection
 from mltasks.models import ModelVersion, Promotion, RegisteredModel
 from mltasks.registry import registry
 from mltasks.vision.serving import bundle
+from mltasks.vision.serving.bundle import BundleCorrupt
 from tests.stress import stress_count
 from tests.tiny_model import MakeVersion, replace_file
 
@@ -54,7 +55,7 @@ def test_a_former_champion_comes_back_though_the_newer_ones_files_are_gone(
 
     assert registry.champion(model) == first
     assert (back.previous, back.reason) == (second, "It can't be read.")
-    with pytest.raises(registry.BundleCorrupt):
+    with pytest.raises(BundleCorrupt):
         registry.roll_back(second, by=None, reason="Back to it.")
     assert registry.champion(model) == first
 
@@ -97,7 +98,7 @@ def test_it_refuses_a_bundle_that_changed(model: RegisteredModel, make_version: 
     champion, version = make_version(model, champion=True), make_version(model)
     weights = version.path / "model.safetensors"
     replace_file(weights, weights.read_bytes()[:-1] + b"?")
-    with pytest.raises(registry.BundleCorrupt, match=r"model\.safetensors"):
+    with pytest.raises(BundleCorrupt, match=r"model\.safetensors"):
         registry.promote(version, by=None, reason="Never mind the file.")
     assert registry.champion(model) == champion
 

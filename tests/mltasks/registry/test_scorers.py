@@ -15,6 +15,7 @@ from prometheus_client import REGISTRY
 
 from mltasks.models import ModelVersion, RegisteredModel
 from mltasks.registry import registry, scorers
+from mltasks.vision.serving.bundle import BundleCorrupt
 from mltasks.vision.serving.scorer import Scorer
 from tests.tiny_model import PLAIN_CONFIG, MakeVersion, replace_file
 
@@ -50,7 +51,7 @@ def test_it_refuses_files_that_changed_and_recovers(model: RegisteredModel, make
     content = graph.read_bytes()
     replace_file(graph, content[:-1])
     for _ in range(2):
-        with pytest.raises(registry.BundleCorrupt, match=r"serving\.bin"):
+        with pytest.raises(BundleCorrupt, match=r"serving\.bin"):
             scorers.get_scorer(version)
     replace_file(graph, content)
     assert scorers.get_scorer(version).sha256 == version.sha256
@@ -112,7 +113,9 @@ def test_its_estimate_of_memory_is_near_what_a_version_takes(model: RegisteredMo
     script = f"""
 import numpy, openvino, psutil
 from pathlib import Path
+from mltasks.vision.serving.bundle import BundleCorrupt
 from mltasks.vision.serving.scorer import Scorer
+from mltasks.vision.serving.bundle import BundleCorrupt
 openvino.Core()
 before = psutil.Process().memory_info().rss
 scorer = Scorer.load(Path({str(version.path)!r}), threads=1)
