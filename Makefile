@@ -1,16 +1,16 @@
-# `make up` runs everything at http://127.0.0.1:8000, `make check` answers in minutes, `make test` checks everything.
-# The environment of both is described in README.md.
+# `make up` runs the system at http://127.0.0.1:8000, `make check` runs the quick checks, `make test` runs all.
+# README.md describes the environment variables.
 
-# The first Python that is new enough, unless one is named: make PYTHON3=/opt/python/bin/python3
+# The first Python of at least 3.11, unless one is named: make PYTHON3=/opt/python/bin/python3
 PYTHON3 ?= $(shell for it in python3 python3.13 python3.12 python3.11; do \
 	$$it -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$it && break; done)
 ifeq ($(PYTHON3),)
 $(error Python 3.11 or newer is needed; name one: make PYTHON3=/path/to/python3)
 endif
 PYTHON := .venv/bin/python
-# Not compiled ahead: most of it is never imported, and Python compiles the rest at its first import (22 s instead of 69).
+# Not compiled ahead: most modules are never imported, and Python compiles the others at import (22 s instead of 69).
 PIP_INSTALL := $(PYTHON) -m pip install --disable-pip-version-check --no-compile
-# Where an environment forbids it to keep what it compiled, each of our many processes compiles torch and Django again.
+# Let Python write compiled files: otherwise each process compiles torch and Django again.
 unexport PYTHONDONTWRITEBYTECODE
 # Installed once for each content of the requirements and each Python.
 runtime_id := $(shell $(PYTHON3) -c "import hashlib,sys;print(hashlib.sha256(open('requirements.txt','rb').read()+sys.version.encode()).hexdigest()[:16])")
@@ -29,11 +29,11 @@ up: $(runtime)
 # One thread of torch in each: more would wait for one another's cores.
 PYTEST := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE $(PYTHON) -m pytest --numprocesses=3 --dist=loadfile --durations=15
 
-# What to run before each commit, under four minutes on two cores: all but slow tests and those in a browser.
+# Before each commit, under four minutes on two cores: all checks except slow tests and browser tests.
 check: $(tests) lint
 	$(PYTEST) -m "not slow and not browser"
 
-# Everything. `STRESS=1 make test` repeats races, broken requests and the like as often as the night's run (tests/stress.py).
+# All checks. `STRESS=1 make test` repeats races and broken requests as often as the nightly run (tests/stress.py).
 test: $(tests) lint
 	$(PYTEST)
 
@@ -41,19 +41,19 @@ test: $(tests) lint
 bench-queue: $(runtime)
 	$(PYTHON) -m webapp.benchmarks queue $(FLAGS)
 
-# What a part takes on disk, parts written and removed a second: `make bench-growth FLAGS="--partitions"` for the table by months.
+# Disk space of a part, and parts written and removed a second: `make bench-growth FLAGS="--partitions"` for the table by months.
 bench-growth: $(runtime)
 	$(PYTHON) -m webapp.benchmarks growth $(FLAGS)
 
-# A replay's pace beside scoring alone, killed in the middle, and a station's wait with a challenger: `FLAGS="--parts 1000"`.
+# Speed of a killed replay compared with scoring alone, and a station's latency with a challenger: `FLAGS="--parts 1000"`.
 bench-replay: $(tests)
 	$(PYTHON) -m webapp.benchmarks replay $(FLAGS)
 
-# Parts stored, scored and answered a second, beside a peer that only scores. FLAGS="--seconds 60" for longer loads.
+# Parts stored, scored and answered a second, compared with a peer that only scores: FLAGS="--seconds 60" for longer loads.
 bench-serving: $(tests)
 	$(PYTHON) -m webapp.benchmarks serving $(FLAGS)
 
-# 3,000 damaged, huge and odd images: answers, their times, and the memory that the web processes keep.
+# 3,000 damaged and huge images: answers, latencies, and memory of the web processes.
 bench-mutated: $(tests)
 	$(PYTHON) -m webapp.benchmarks mutated $(FLAGS)
 
@@ -61,7 +61,7 @@ bench-mutated: $(tests)
 bench-training: $(runtime)
 	$(PYTHON) -m mltasks.vision.benchmarks.training $(FLAGS)
 
-# docs/img/pages and docs/pages.md, from a plant of their own in a temporary folder; some 15 minutes on two cores.
+# docs/img/pages and docs/pages.md, from a plant in a temporary folder; some 15 minutes on two cores.
 screenshots: $(tests)
 	$(PYTHON) -m tests.pictures
 
@@ -72,7 +72,7 @@ lint: $(tests)
 	.venv/bin/lint-imports
 	$(PYTHON) -m tests.project_checks
 
-# English texts for the translators, then what they translated, for every language that has a folder in locale/.
+# Extract texts and compile translations, for every language with a folder in locale/.
 OURS := --ignore=.venv --ignore=tests --ignore=var --ignore=media
 messages: $(runtime)
 	@command -v xgettext >/dev/null || { echo "xgettext is missing: apt install gettext, or brew install gettext."; exit 1; }
@@ -80,7 +80,7 @@ messages: $(runtime)
 	$(PYTHON) manage.py makemessages --all --no-wrap --add-location=file $(OURS)
 	$(PYTHON) manage.py compilemessages --ignore=.venv
 
-# Programs and libraries in .venv are run from here.
+# Check that this folder allows programs, because .venv has some.
 $(runtime):
 	@trap 'rm -f .can-run' EXIT; printf '#!/bin/sh\n' > .can-run && chmod +x .can-run && ./.can-run || { \
 		echo "Nothing can be run from $(CURDIR): it cannot be written, or its file system is mounted noexec or has no"; \

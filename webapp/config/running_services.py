@@ -40,7 +40,7 @@ def write_private(path: Path, text: str) -> None:
 def secret_key(var: Path) -> str:
     """Return the secret key of this VAR folder, created (mode 0600) at the first call.
 
-    Raises ImproperlyConfigured when the folder can't be written.
+    Raises ImproperlyConfigured when the folder cannot be written.
     """
     path = var / "secret_key"
     try:

@@ -16,7 +16,7 @@ from django.core.exceptions import ImproperlyConfigured
 _LOOPBACK = {"localhost", "127.0.0.1", "[::1]", "::1", ".localhost", "testserver"}
 _MIN_KEY_LENGTH, _MIN_TOKEN_LENGTH, _MIN_DISTINCT_CHARACTERS = 40, 20, 10
 _PLACEHOLDERS = ("insecure", "changeme", "change-me", "replace", "example", "your-secret", "secret-key")
-# Equal to the names in mltasks.vision.networks.backbones, which imports torch and so can't be imported here.
+# Equal to the names in mltasks.vision.networks.backbones, which imports torch and so cannot be imported here.
 KNOWN_BACKBONES = frozenset({"resnet18"})
 _BUCKET_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{2,62}")
 _HTTP_ADDRESS = re.compile(r"https?://[^\s/?#]+/?")
@@ -88,7 +88,7 @@ def check_trusted_proxies(app_configs: Any, **kwargs: Any) -> list[checks.Error]
 
 
 def check_folders(app_configs: Any, **kwargs: Any) -> list[checks.Error]:
-    """Refuse folders that can't be written."""
+    """Refuse folders that cannot be written."""
     folders = {"VAR": settings.VAR}
     if settings.MEDIA_STORE == "local":
         folders["MEDIA_ROOT"] = settings.MEDIA_ROOT

