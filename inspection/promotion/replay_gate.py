@@ -37,7 +37,6 @@ class ReplayComparison:
 
     @property
     def command(self) -> str:
-        """Return the command that replays the version."""
         return f"manage.py replay {self.product.slug} {self.version.number}"
 
 

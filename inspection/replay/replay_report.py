@@ -111,7 +111,7 @@ class ReplayReport:
 
     @property
     def too_few_text(self) -> str:
-        """Return the text that replaces figures on too few judged parts; empty for enough parts."""
+        """Return the text that replaces figures on too few labeled parts; empty for enough parts."""
         return "" if self.evidence_parts >= MIN_PARTS else too_few_text(self.evidence_parts)
 
     @property

@@ -128,7 +128,7 @@ def _rescore(version: ModelVersion, part: Inspection, scores: Scores, source: Re
 def _save_rescores(rows: Sequence[Rescore]) -> None:
     """Write the scores of parts that still exist; earlier scores of a part stay, being equal."""
     keys = [row.inspection_id for row in rows]
-    # Locked until the commit, so that retention can't remove a part before its rescore row is inserted.
+    # Locked until the commit, so that retention cannot remove a part before its rescore row is inserted.
     locked = Inspection.objects.filter(pk__in=keys).order_by("pk").select_for_update(no_key=True)
     existing = set(locked.values_list("pk", flat=True))
     Rescore.objects.bulk_create([row for row in rows if row.inspection_id in existing], ignore_conflicts=True)

@@ -1,4 +1,4 @@
-"""Minimum number of judged parts for a figure; pages and the gate show a text below it.
+"""Minimum number of labeled parts for a figure; pages and the gate show a text below it.
 
 A comparison of two versions counts the labeled parts that neither version trained on. A rate counts its denominator:
 recall the defective parts, the false alarm rate the good parts. Several images of one part count once.

@@ -50,7 +50,6 @@ class ScoredPart:
 
     @property
     def defective(self) -> bool:
-        """Return True if the human verdict is FAIL."""
         return self.human_verdict == Verdict.FAIL
 
     def cost(self, model_verdict: VersionVerdict, costs: Costs) -> float:

@@ -61,7 +61,7 @@ def load_serving_version(champion: ModelVersion) -> ServingVersion:
 
     If the champion's files are damaged, fall back to the latest former champion with intact files. A version that was
     rolled back from is never a fallback version. Raises the champion's BundleCorrupt if no version is intact, and
-    StoreUnreachable if the bucket with the files can't be reached.
+    StoreUnreachable if the bucket with the files cannot be reached.
     """
     try:
         return ServingVersion(champion, _get_scorer(champion))

@@ -38,7 +38,6 @@ class GateLine:
 
     @property
     def fails(self) -> bool:
-        """Return True if the line keeps the gate closed."""
         return self.required and not self.passed
 
     def to_json(self) -> dict[str, Any]:

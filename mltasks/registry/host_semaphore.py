@@ -35,7 +35,7 @@ class HostSemaphore:
 
     @contextmanager
     def acquire(self) -> Iterator[None]:
-        """Wait for a slot and hold it in the block. Raises OSError if the folder can't be written."""
+        """Wait for a slot and hold it in the block. Raises OSError if the folder cannot be written."""
         with self._process_limit:
             self._folder.mkdir(parents=True, exist_ok=True)
             held = self._wait_for_lock()

@@ -52,8 +52,7 @@ def loaded_bytes() -> int:
 def get_scorer(version: ModelVersion) -> Scorer:
     """Return the version's scorer, loaded and verified by its sha256 at the first call.
 
-    Raises BundleCorrupt if its files are missing or damaged, and StoreUnreachable if the bucket with the files can't be
-    reached.
+    Raises BundleCorrupt if its files are missing or damaged, and StoreUnreachable.
     """
     return _scorers.get(version)
 

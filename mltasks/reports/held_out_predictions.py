@@ -31,18 +31,16 @@ class HeldOutPrediction:
 
     @property
     def fails(self) -> bool:
-        """Return True if the version fails the image."""
         return self.model_verdict == "FAIL"
 
     def is_correct(self, target: int) -> bool:
-        """Return True if the model verdict is right for an image with this target."""
         return self.fails == (target == DEFECT)
 
 
 def load_held_out(version: ModelVersion) -> Mapping[str, HeldOutPrediction] | None:
     """Return the version's prediction for each evaluated image, by the image's sha256.
 
-    None if the version's directory is missing, can't be fetched now or has no predictions.
+    None if the version's directory is missing, cannot be fetched now or has no predictions.
     """
     try:
         folder = version_store.ensure_local(version)

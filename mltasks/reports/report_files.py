@@ -36,7 +36,7 @@ def report_json(version: ModelVersion) -> dict[str, Any]:
 def public_files(version: ModelVersion) -> list[str]:
     """Return the names of the version's plots and pictures, as listed in its manifest.
 
-    Empty if the directory is missing or can't be fetched now; the report's row still has the figures.
+    Empty if the directory is missing or cannot be fetched now; the report's row still has the figures.
     """
     try:
         folder = version_store.ensure_local(version)

@@ -27,7 +27,7 @@ class VerificationReport:
     """Newest verification rows of a version.
 
     ``run`` is the newest run of a worker. ``last`` is the newest verification by a worker or a command, and
-    ``last_retraining`` the newest with retraining. ``retrain_blocker`` says why the version can't be retrained; empty
+    ``last_retraining`` the newest with retraining. ``retrain_blocker`` says why the version cannot be retrained; empty
     if it can.
     """
 
@@ -38,7 +38,6 @@ class VerificationReport:
 
     @property
     def running(self) -> bool:
-        """Return True if the run waits or runs."""
         return self.run is not None and not self.run.finished
 
     @property
@@ -50,7 +49,6 @@ class VerificationReport:
 
     @property
     def findings(self) -> list[TitledFinding]:
-        """Return the findings of the last verification."""
         return titled_findings(self.last) if self.last else []
 
 

@@ -19,7 +19,7 @@ MIN_VERSIONS, MAX_VERSIONS = 2, 6
 class VersionSelection:
     """Versions selected for comparison, oldest first.
 
-    ``refusal`` says why they can't be compared. ``unknown_count`` is how many of the numbers are no version.
+    ``refusal`` says why they cannot be compared. ``unknown_count`` is how many of the numbers are no version.
     """
 
     versions: list[ModelVersion]

@@ -1,4 +1,4 @@
-"""Components of a version in words, from its meta.json; older ones lack some keys."""
+"""Components of a version as texts, from its meta.json; older versions lack some keys."""
 
 from __future__ import annotations
 

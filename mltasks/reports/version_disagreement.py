@@ -31,17 +31,14 @@ class ComparedImage:
 
     @property
     def true_label(self) -> str:
-        """Return the correct verdict."""
         return "FAIL" if self.target == DEFECT else "PASS"
 
     @property
     def versions_disagree(self) -> bool:
-        """Return True if one version fails the image and another passes it."""
         return len({prediction.fails for prediction in self.predictions.values()}) > 1
 
     @property
     def was_relabeled(self) -> bool:
-        """Return True if the versions' reports have different labels for the image."""
         return len({prediction.target for prediction in self.predictions.values()}) > 1
 
     @property
@@ -89,7 +86,7 @@ class SharedImageRates:
 class Disagreement:
     """Comparison of versions on the same images.
 
-    ``unreadable_versions`` are those whose predictions can't be read now. ``single_version_count`` counts images that
+    ``unreadable_versions`` are those whose predictions cannot be read now. ``single_version_count`` counts images that
     only one version predicted, ``common_count`` images that all versions predicted. ``differing_images`` has the worst
     first.
     """
@@ -105,7 +102,6 @@ class Disagreement:
 
     @property
     def agreeing_count(self) -> int:
-        """Return the number of images on which all predictions agree."""
         return self.shared_count - len(self.differing_images)
 
 

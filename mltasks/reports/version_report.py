@@ -111,7 +111,6 @@ class VersionReport:
 
     @property
     def components(self) -> list[tuple[str, str]]:
-        """Return title and text of the version's components."""
         return version_components.components(self.version.meta)
 
     @property
@@ -145,7 +144,6 @@ class VersionReport:
 
     @cached_property
     def plots(self) -> list[tuple[str, str]]:
-        """Return file name and caption of each plot."""
         # The pictures of the worst errors are shown in their own section.
         found = (name for name in report_files.public_files(self.version) if name.startswith("plots/"))
         names = [name for name in found if "worst" not in name]

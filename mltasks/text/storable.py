@@ -12,14 +12,14 @@ from django.http import QueryDict
 LINE_CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
 TEXT_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _NUL = re.compile(r"\x00")
-_SURROGATE = re.compile(r"[\ud800-\udfff]")
+SURROGATE = re.compile(r"[\ud800-\udfff]")
 _JOINERS = "\u200c\u200d"
 # Most JSON readers fail beyond 64 bits, and some lose precision below that.
 MAX_INTEGER = 2**63 - 1
 
 
 class UnstorableFieldError(ValueError):
-    """Field whose name or value can't be stored."""
+    """Field whose name or value cannot be stored."""
 
     def __init__(self, name: str, reason: str) -> None:
         super().__init__(f"{name!a}: {reason}")
@@ -34,7 +34,7 @@ def check_text(text: str, controls: re.Pattern[str] = TEXT_CONTROLS) -> None:
     """
     if character := controls.search(text):
         raise ValueError(f"Control characters cannot be stored. Remove U+{ord(character[0]):04X}.")
-    if character := _SURROGATE.search(text):
+    if character := SURROGATE.search(text):
         raise ValueError(f"Half of a surrogate pair cannot be stored. Remove U+{ord(character[0]):04X}.")
 
 
@@ -47,8 +47,8 @@ def visible_text(text: str) -> str:
 def check_formatting(text: str) -> None:
     """Refuse invisible characters such as U+200B and U+202E.
 
-    With such characters two texts could look the same. Joiners that spell words (U+200C, U+200D) pass. Raises
-    ValueError, in words.
+    With such characters two different texts can look equal. Joiners that spell words (U+200C, U+200D) pass. Raises
+    ValueError with a text for people.
     """
     for character in text:
         if unicodedata.category(character) == "Cf" and character not in _JOINERS:

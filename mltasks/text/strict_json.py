@@ -7,9 +7,10 @@ import math
 import re
 from typing import Any
 
+from mltasks.text.storable import SURROGATE
+
 # The escape must follow an even number of backslashes: these stand for backslash characters.
 _NUL_ESCAPE = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
-_SURROGATE = re.compile(r"[\ud800-\udfff]")
 # Python refuses longer integers with a message for programmers.
 MAX_DIGITS = 4000
 
@@ -37,7 +38,7 @@ def parse(raw: bytes) -> Any:
     # Escapes that stand for no storable character: a zero byte, half of a surrogate pair.
     if _NUL_ESCAPE.search(text):
         raise ValueError("it contains a NUL character")
-    if "\\ud" in text.lower() and _SURROGATE.search(json.dumps(value, ensure_ascii=False)):
+    if "\\ud" in text.lower() and SURROGATE.search(json.dumps(value, ensure_ascii=False)):
         raise ValueError("it contains half of a surrogate pair")
     return value
 
