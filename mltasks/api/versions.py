@@ -29,7 +29,6 @@ from mltasks.api.steps import StepView, step
 from mltasks.models import ModelVersion, Promotion, RegisteredModel, TrainingRun
 from mltasks.refusals import Refusal
 from mltasks.registry import registry
-from mltasks.reports.figure_themes import add_light_theme
 from mltasks.reports.report_files import public_files, report_json
 from mltasks.vision.serving.bundle import BundleCorrupt
 from mltasks.web.access import current_user
@@ -147,13 +146,12 @@ class VersionFile(APIView):
         version = get_version_or_404(product, number)
         if path not in public_files(version) or not (version.path / path).is_file():
             raise Http404
-        etag = f'"{version.sha256[:32]}-themed"'
+        etag = f'"{version.sha256[:32]}"'
         if request.headers.get("If-None-Match") == etag:
             answer: HttpResponse = HttpResponseNotModified()
         else:
             kind = mimetypes.guess_type(path)[0] or "application/octet-stream"
-            content = (version.path / path).read_bytes()
-            answer = HttpResponse(add_light_theme(content) if path.endswith(".svg") else content, content_type=kind)
+            answer = HttpResponse((version.path / path).read_bytes(), content_type=kind)
         answer["ETag"] = etag
         answer["Content-Security-Policy"] = _FIGURE_CSP
         return answer

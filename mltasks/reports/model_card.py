@@ -147,7 +147,8 @@ def _analyses(report: VersionReport) -> CardSection:
         "labels_in_doubt": None if label_issues is None else len(label_issues),
         "figures": [
             {"file": plot.name, "words": plot.caption, "width": plot.width, "height": plot.height}
-            for plot in (report.plots_by_name[name] for name in CARD_PLOTS if name in report.plots_by_name)
+            for plot in map(report.plot, CARD_PLOTS)
+            if plot is not None
         ],
     }
 

@@ -43,10 +43,13 @@ def select_versions(model: RegisteredModel, numbers: Sequence[int]) -> VersionSe
     return VersionSelection(list(selected.select_related("model", "report", "run__snapshot")), unknown_count, refusal)
 
 
-def recall_by_defect_type(reports: Sequence[VersionReport]) -> list[tuple[str, list[dict[str, Any] | None]]]:
-    """Return each defect type with every version's recall; None where it was not measured."""
-    recalls = [report.evaluation.get("defect_types", {}) for report in reports]
-    return [(name, [recall.get(name) for recall in recalls]) for name in sorted(set().union(*recalls))]
+def recall_by_defect_type(
+    reports: Sequence[VersionReport],
+) -> list[tuple[str, list[tuple[VersionReport, dict[str, Any] | None]]]]:
+    """Return each defect type with every version and its recall; None where it was not measured."""
+    by_report = [(report, report.evaluation.get("defect_types", {})) for report in reports]
+    names = sorted({name for _, types in by_report for name in types})
+    return [(name, [(report, types.get(name)) for report, types in by_report]) for name in names]
 
 
 def have_same_evaluation(reports: Sequence[VersionReport]) -> bool:

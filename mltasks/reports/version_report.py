@@ -13,16 +13,16 @@ from django.utils.translation import gettext_lazy as _
 from mltasks.models import ModelVersion, Promotion
 from mltasks.reports import report_files, report_text, version_components
 from mltasks.reports.report_figures import FIGURES
+from mltasks.vision.evaluation.chart import Chart
+from mltasks.vision.evaluation.report_charts import report_charts
 
 PLOT_CAPTIONS = {
-    "precision_recall": _("Precision and recall at every threshold, the operating point marked"),
-    "cost": _("Cost of mistakes per 1000 parts wherever FAIL begins, with its interval and the verdicts' bands"),
-    "novelty": _("Novelty scores of good and defective parts over the threshold, and each detector's AUROC"),
+    "precision_recall": _("Precision by recall at every threshold, with the operating point"),
+    "cost": _("Cost of errors per 1000 parts by FAIL threshold, with its interval and the verdict bands"),
+    "novelty": _("Novelty scores of good and defective parts, with the threshold and each detector's AUROC"),
     "defect_types": _("Recall by defect type with intervals"),
     "reconstruction_error": _("Reconstruction errors of good and defective parts, with the novelty threshold"),
-    "confusion": _("Right and wrong by true label"),
-    "confusion_matrix": _("Right and wrong by true label"),
-    "calibration": _("Whether a stated probability of 70 % is right in 70 of 100 cases"),
+    "calibration": _("Observed share of defects by predicted probability, with intervals"),
     "labels": _("Average precision by the number of labels, with intervals"),
     "training": _("Loss by epoch"),
 }
@@ -143,19 +143,27 @@ class VersionReport:
         return cost, matrix["per_1000_if_all_pass"], matrix["per_1000_if_all_fail"]
 
     @cached_property
-    def plots(self) -> list[tuple[str, str]]:
-        # The pictures of the worst errors are shown in their own section.
-        found = (name for name in report_files.public_files(self.version) if name.startswith("plots/"))
-        names = [name for name in found if "worst" not in name]
-        return [
-            (name, str(PLOT_CAPTIONS.get(_plot_name(name), _plot_name(name).replace("_", " ").capitalize())))
-            for name in names
-        ]
+    def charts(self) -> dict[str, Chart]:
+        """Return the charts by name, from the report's numbers and the run's epochs."""
+        early_stopped = self.version.meta.get("config", {}).get("head") != "dense"
+        return report_charts(self.evaluation, validation_losses(self.version.run.epochs), early_stopped, gettext)
 
     @cached_property
-    def plots_by_name(self) -> dict[str, PlotFile]:
-        """Return each plot with its size, by the stem of its file name."""
-        return {_plot_name(name): PlotFile(name, words, *self._plot_size(name)) for name, words in self.plots}
+    def plots(self) -> dict[str, str]:
+        """Return the file names of the stored plots by name."""
+        names = (name for name in report_files.public_files(self.version) if name.startswith("plots/"))
+        # The pictures of the worst errors are shown in their own section.
+        return {_plot_name(name): name for name in names if "worst" not in name}
+
+    @property
+    def figures(self) -> dict[str, bool]:
+        """Return True for the name of each figure that is a chart or a stored plot."""
+        return dict.fromkeys((*self.plots, *self.charts), True)
+
+    def plot(self, name: str) -> PlotFile | None:
+        """Return a stored plot with its size; None if the version has none of this name."""
+        path = self.plots.get(name)
+        return PlotFile(path, str(PLOT_CAPTIONS[name]), *self._plot_size(path)) if path else None
 
     @cached_property
     def worst_errors(self) -> list[dict[str, Any]]:
@@ -183,14 +191,23 @@ class VersionReport:
         return (round(10 * float(box[1])), round(10 * float(box[2]))) if box else (3888, 2520)
 
 
-def split_epochs(epochs: Sequence[dict[str, Any]]) -> list[list[dict[str, Any]]]:
-    """Split a run's epochs into its trainings: a new one begins where the epoch number falls."""
-    trainings: list[list[dict[str, Any]]] = []
+def epochs_by_training(epochs: Sequence[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """Return a run's epochs by training, from their stages "TRAINING, epoch N"."""
+    trainings: dict[str, list[dict[str, Any]]] = {}
     for epoch in epochs:
-        if not trainings or epoch.get("epoch", 0) <= trainings[-1][-1].get("epoch", 0):
-            trainings.append([])
-        trainings[-1].append(epoch)
+        trainings.setdefault(epoch.get("stage", "").rpartition(", epoch")[0], []).append(epoch)
     return trainings
+
+
+def validation_losses(epochs: Sequence[dict[str, Any]]) -> dict[str, list[float]]:
+    """Return the validation losses by training, without those of auxiliary heads ("TRAINING, HEAD")."""
+    trainings = epochs_by_training(epochs)
+    return {
+        name: losses
+        for name, rows in trainings.items()
+        if (losses := [row["validation_loss"] for row in rows if isinstance(row.get("validation_loss"), int | float)])
+        and not any(name.startswith(f"{training}, ") for training in trainings)
+    }
 
 
 def _plot_name(name: str) -> str:

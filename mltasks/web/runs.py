@@ -8,7 +8,7 @@ from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext_lazy as _
 
 from mltasks.models import BackboneRun, TrainingRun
-from mltasks.reports.version_report import split_epochs
+from mltasks.reports.version_report import epochs_by_training
 from mltasks.training import pretraining, training
 from mltasks.web.live_pages import live_pages, retry_view
 
@@ -18,7 +18,7 @@ def _get_run(pk: int) -> TrainingRun:
 
 
 def _run_context(run: TrainingRun) -> dict[str, Any]:
-    return {"run": run, "trainings": split_epochs(run.epochs)}
+    return {"run": run, "trainings": list(epochs_by_training(run.epochs).values())}
 
 
 def _get_pretraining_run(pk: int) -> BackboneRun:

@@ -30,7 +30,8 @@ def card(request: HttpRequest, model: str, number: int) -> HttpResponse:
     """Show the model card as an article, for reading and printing."""
     version = get_version_or_404(model, number)
     remember_choice(request, version.model)
-    return render(request, "models/card.html", {"card": model_card.build_model_card(version)})
+    context = {"card": model_card.build_model_card(version), "report": VersionReport(version)}
+    return render(request, "models/card.html", context | {"figures": model_card.CARD_PLOTS})
 
 
 @require_GET

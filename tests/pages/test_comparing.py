@@ -66,7 +66,7 @@ def test_marked_versions_are_compared_down_to_the_parts_they_disagree_on(
     expect(page.get_by_role("heading", name="Versions 1 and 3")).to_be_visible()
     expect(page.get_by_role("row", name="Recall: defective parts that it fails")).to_contain_text("35.0 points better")
     expect(page.get_by_role("row", name="Recall: defective parts that it fails").locator(".best")).to_have_count(1)
-    assert page.locator(".curves .curve").count() == 6
+    assert page.locator(".three .curve:not(.thin)").count() == 6
     page.goto(f"{COMPARE}?v=1&v=2&v=3")
     take_screenshots(page, "compare")
     section = page.get_by_role("region", name="Parts on which they disagree")

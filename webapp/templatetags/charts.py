@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
+from itertools import accumulate
 from typing import Any
 
 from django import template
@@ -14,6 +14,7 @@ from inspection.models.choices import verdict_label
 from inspection.products.bands import product_bands
 from inspection.replay.sample_size import has_enough_parts
 from mltasks.models import ModelVersion
+from mltasks.vision.evaluation.chart import nice_ceiling
 from mltasks.vision.stats.intervals import Estimate
 
 register = template.Library()
@@ -36,11 +37,8 @@ def band_bar(low: float, high: float, fails_from: float) -> dict[str, Any]:
 
 
 def _bands(low: float, high: float, fails_from: float, probability: float | None) -> dict[str, Any]:
-    ends = [("pass", 0.0, low), ("review", low, high), ("fail", high, 1.0)]
     return {
-        "bands": [
-            {"name": name, "x": round(a * 100, 2), "width": round((b - a) * 100, 2)} for name, a, b in ends if b > a
-        ],
+        "bands": [band for band in _segments((low, high - low, 1 - high)) if band["width"] > 0],
         "low": low,
         "high": high,
         "labels": _band_labels(low, high),
@@ -48,6 +46,15 @@ def _bands(low: float, high: float, fails_from: float, probability: float | None
         "probability": probability,
         "mark": None if probability is None else round(min(max(probability, 0.0), 1.0) * 100, 2),
     }
+
+
+def _segments(lengths: Sequence[float]) -> list[dict[str, Any]]:
+    """Return PASS, REVIEW and FAIL as segments of a bar, in percent of its length."""
+    starts = accumulate(lengths, initial=0.0)
+    return [
+        {"name": name, "x": round(100 * start, 2), "width": round(100 * length, 2)}
+        for name, start, length in zip(("pass", "review", "fail"), starts, lengths, strict=False)
+    ]
 
 
 def _band_labels(low: float, high: float) -> list[dict[str, Any]]:
@@ -78,18 +85,10 @@ def interval(metric: Mapping[str, Any] | None, size: str = "") -> dict[str, Any]
     if not metric or value is None:
         return {"value": None, "size": size}
     low, high = metric.get("low"), metric.get("high")
-    known = low is not None and high is not None
-    return {
-        "value": value,
-        "known": known,
-        "low": low,
-        "high": high,
-        "size": size,
-        "dot": round(value * 100, 2),
-        "from": round(low * 100, 2) if low is not None else None,
-        "to": round(high * 100, 2) if high is not None else None,
-        "n": metric.get("n"),
-    }
+    context = {"value": value, "low": low, "high": high, "size": size, "n": metric.get("n")}
+    if low is None or high is None:
+        return context
+    return context | {"dot": round(value * 100, 2), "from": round(low * 100, 2), "to": round(high * 100, 2)}
 
 
 @register.inclusion_tag("parts/interval.html")
@@ -121,14 +120,10 @@ def _kappa_position(kappa: float) -> float:
 @register.inclusion_tag("parts/shares.html")
 def verdict_shares(passed: int, review: int, failed: int) -> dict[str, Any]:
     """Return three counts as the segments of one bar."""
-    total = passed + review + failed
-    bands: list[dict[str, Any]] = []
-    start = 0.0
-    for name, count in (("pass", passed), ("review", review), ("fail", failed)):
-        width = 100 * count / total if total else 0.0
-        bands.append({"name": name, "count": count, "x": round(start, 2), "width": round(width, 2)})
-        start += width
-    return {"bands": bands, "total": total}
+    counts = (passed, review, failed)
+    total = sum(counts)
+    segments = _segments([count / (total or 1) for count in counts])
+    return {"bands": [band | {"count": count} for band, count in zip(segments, counts, strict=True)], "total": total}
 
 
 DAYS_TOP = 24
@@ -142,49 +137,21 @@ def days_chart(days: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
     A day has ``date, passed, review, failed, promoted`` (numbers of versions promoted that day).
     """
-    top = nice_ceiling(max((day["passed"] + day["review"] + day["failed"] for day in days), default=0))
+    top = int(nice_ceiling(max((day["passed"] + day["review"] + day["failed"] for day in days), default=0) or 1))
     step = (100 - DAYS_LEFT) / max(len(days), 1)
     columns = [_column(DAYS_LEFT + number * step, step, day, top) for number, day in enumerate(days)]
     return {"columns": columns, "top": top, "head": DAYS_TOP, "floor": DAYS_FLOOR, "left": DAYS_LEFT}
 
 
 def _column(left: float, step: float, day: Mapping[str, Any], top: int) -> dict[str, Any]:
-    floor, blocks = float(DAYS_FLOOR), []
-    for name, count in (("pass", day["passed"]), ("review", day["review"]), ("fail", day["failed"])):
-        tall = (DAYS_FLOOR - DAYS_TOP) * count / top
-        floor -= tall
-        blocks.append({"name": name, "y": round(floor, 2), "height": round(tall, 2)})
+    height = (DAYS_FLOOR - DAYS_TOP) / 100
+    blocks = [
+        {
+            "name": block["name"],
+            "y": round(DAYS_FLOOR - height * (block["x"] + block["width"]), 2),
+            "height": round(height * block["width"], 2),
+        }
+        for block in _segments([day[name] / top for name in ("passed", "review", "failed")])
+    ]
     x = {"x": round(left + step * 0.14, 2), "width": round(step * 0.72, 2), "middle": round(left + step / 2, 2)}
     return {**day, **x, "blocks": blocks}
-
-
-def nice_ceiling(value: float) -> int:
-    """Return the smallest of 1, 2, 5 × a power of ten that is at least ``value``; minimum 1."""
-    if value <= 1:
-        return 1
-    power = 10 ** math.floor(math.log10(value))
-    return int(next(step * power for step in (1, 2, 5, 10) if step * power >= value))
-
-
-@register.inclusion_tag("parts/epochs.html")
-def epochs_chart(epochs: Sequence[Mapping[str, Any]], width: int = 640, height: int = 160) -> dict[str, Any]:
-    """Return training and validation loss by epoch as two lines, for epochs with a loss."""
-    lines = [
-        {"name": name, "word": word, **line}
-        for name, word in (("train_loss", _("training")), ("validation_loss", _("validation")))
-        if (line := _line(epochs, name, width, height))
-    ]
-    return {"lines": lines, "width": width, "height": height, "epochs": epochs}
-
-
-def _line(epochs: Sequence[Mapping[str, Any]], name: str, width: int, height: int) -> dict[str, Any] | None:
-    values = [float(epoch[name]) for epoch in epochs if isinstance(epoch.get(name), int | float)]
-    if len(values) < 2:
-        return None
-    every = [float(v) for e in epochs for k, v in e.items() if k.endswith("loss") and isinstance(v, int | float)]
-    top = max(every) or 1.0
-    points = [(width * i / (len(values) - 1), height * (1 - value / top)) for i, value in enumerate(values)]
-    return {
-        "points": " ".join(f"{x:.1f},{y:.1f}" for x, y in points),
-        "last": values[-1],
-    }

@@ -14,10 +14,10 @@ def downsample(points: Sequence[Point], column_width: float) -> list[Point]:
 
     Drawn at that column width, the line is the same (M4: Jugel et al., VLDB 2014). ``points`` ascend in x.
     """
-    found: list[Point] = []
+    kept_points: list[Point] = []
     for _, group in groupby(points, key=lambda point: point[0] // column_width):
-        found += _extremes(list(group))
-    return found
+        kept_points += _extremes(list(group))
+    return kept_points
 
 
 def _extremes(members: Sequence[Point]) -> Iterable[Point]:
@@ -51,16 +51,3 @@ def _distance_to_segment(points: Sequence[Point], begin: int, end: int, at: int)
     along = ((x - ax) * (bx - ax) + (y - ay) * (by - ay)) / length if length else 0.0
     along = min(1.0, max(0.0, along))
     return hypot(x - ax - along * (bx - ax), y - ay - along * (by - ay))
-
-
-def step_line(levels: Sequence[Point]) -> list[Point]:
-    """Return the corners of a step line from x = 0, each level's height up to its x.
-
-    Used for precision by recall.
-    """
-    corners: list[Point] = []
-    left = 0.0
-    for x, y in levels:
-        corners += [(left, y), (x, y)]
-        left = x
-    return corners

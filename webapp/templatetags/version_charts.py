@@ -1,160 +1,114 @@
-"""Geometry of several versions' curves on the same axes.
-
-Each version has a color, a dash, and its name at the curve's end.
-"""
+"""Figures of one version, and several versions' curves on the same axes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from itertools import pairwise
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from django import template
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from mltasks.reports.version_report import VersionReport
-from webapp.templatetags.charts import nice_ceiling
-from webapp.templatetags.line_simplification import Point, downsample, simplify_line, step_line
+from mltasks.reports.version_report import PLOT_CAPTIONS, VersionReport
+from mltasks.vision.evaluation.chart import (
+    Axis,
+    Chart,
+    Dots,
+    Line,
+    Mark,
+    Point,
+    Text,
+    number_axis,
+)
+from webapp.templatetags.chart_svg import chart_svg
 
 register = template.Library()
-# Chart units: the axes' box, and to its right the names of the curves.
-WIDTH, HEIGHT = 360, 250
-LEFT, RIGHT, TOP, FLOOR = 40, 306, 10, 206
-MIN_NAME_GAP = 16
-# Column width of a pixel or two, and maximal distance of a line from a point
-COLUMN_WIDTH, LINE_TOLERANCE = 2.0, 0.4
-# Start and length of a defect type's axis, in percent of the width
-TYPE_AXIS_START, TYPE_AXIS_LENGTH = 12.0, 34.0
-QUARTERS = (0.0, 0.25, 0.5, 0.75, 1.0)
-Scale = Callable[[float], float]
+# Distance of the curves' names, as a share of the axis
+NAME_GAP = 0.085
 
 
-@register.inclusion_tag("parts/curves.html")
-def precision_recall_chart(reports: Sequence[VersionReport]) -> dict[str, Any]:
-    """Return precision by recall, each version's operating point marked."""
-    lines = []
-    for number, reading in enumerate(reports, 1):
-        levels = _max_precision_by_recall(reading.evaluation.get("curves", {}).get("precision_recall", []))
-        metrics = reading.metrics
-        at = (_metric_value(metrics, "recall"), _metric_value(metrics, "precision"))
-        lines.append(_line(number, reading, _chart_points(step_line(levels), _y_position), _marker(at, _y_position)))
-    title = _("Precision by recall (share of parts)")
-    words = _("Recall: defective parts that FAIL")
-    return _chart(title, words, lines, _percent_ticks())
+class Curve(NamedTuple):
+    """Curve with its name and marked points."""
+
+    name: str
+    points: Sequence[Point]
+    dots: Sequence[Point] = ()
 
 
-@register.inclusion_tag("parts/curves.html")
-def cost_chart(reports: Sequence[VersionReport]) -> dict[str, Any]:
-    """Return the cost of mistakes per 1000 parts by FAIL threshold, own thresholds marked."""
-    curves = [reading.evaluation.get("curves", {}).get("cost", []) for reading in reports]
-    top = nice_ceiling(max((row["cost"] for rows in curves for row in rows), default=0))
-    lines = []
-    for number, (reading, rows) in enumerate(zip(reports, curves, strict=True), 1):
-        threshold = reading.evaluation.get("thresholds", {}).get("defect_probability")
-        near = min(rows, key=lambda row: abs(row["threshold"] - threshold)) if rows and threshold is not None else None
-        points = [(row["threshold"], row["cost"] / top) for row in rows]
-        spot = _marker((near["threshold"], near["cost"] / top), _y_position) if near else None
-        lines.append(_line(number, reading, _chart_points(points, _y_position), spot))
-    ticks = [(_y_position(part), f"{top * part:g}") for part in (0, 0.5, 1)]
-    title = _("Cost of mistakes per 1000 parts")
-    return _chart(title, _("Defect probability from which a part FAILs"), lines, ticks)
+@register.simple_tag
+def figure(report: VersionReport, name: str) -> SafeString:
+    """Return a chart drawn from the report's numbers, else the stored plot, else nothing."""
+    caption = str(PLOT_CAPTIONS[name])
+    if name in report.charts:
+        return chart_svg(report.charts[name], caption)
+    plot = report.plot(name)
+    if plot is None:
+        return SafeString()
+    address = reverse("version-file", args=[report.version.model.name, report.version.number, plot.name])
+    return format_html(
+        '<figure class="drawn stored"><img src="{}" width="{}" height="{}" alt="{}" loading="lazy"></figure>',
+        address, plot.width, plot.height, caption,
+    )  # fmt: skip
 
 
-@register.inclusion_tag("parts/curves.html")
-def reliability_chart(reports: Sequence[VersionReport]) -> dict[str, Any]:
-    """Return the observed share of defects by predicted probability; calibrated on the diagonal."""
-    lines = []
-    for number, reading in enumerate(reports, 1):
-        bins = reading.evaluation.get("curves", {}).get("calibration", [])
-        points = [(one["predicted"], one["observed"]) for one in bins if one["observed"] is not None]
-        marks = "".join(f"M{_x_position(x):.1f} {_y_position(y):.1f}h0" for x, y in points)
-        lines.append({**_line(number, reading, _chart_points(points, _y_position), None), "marks": marks})
-    title = _("Reliability: observed share of defects")
-    diagonal = (_x_position(0), _y_position(0), _x_position(1), _y_position(1))
-    return {**_chart(title, _("Predicted probability of a defect"), lines, _percent_ticks()), "diagonal": diagonal}
+@register.simple_tag
+def compared_figure(reports: Sequence[VersionReport], name: str) -> SafeString:
+    """Return one figure of several versions on the same axes: each one's curve and dots."""
+    charts = [(f"v{report.version.number}", report.charts[name]) for report in reports if name in report.charts]
+    curves = []
+    for version, chart in charts:
+        dots = [point for mark in chart.marks if isinstance(mark, Dots) for point in mark.points]
+        lines = [mark.points for mark in chart.marks if isinstance(mark, Line) and not mark.thin]
+        curves.append(Curve(version, lines[0] if lines else dots, dots))
+    if not any(curve.points for curve in curves):
+        return format_html('<p class="muted">{}</p>', _("No version has this curve."))
+    first, y = charts[0][1], max((chart.y for _version, chart in charts), key=lambda axis: axis.high)
+    guides = [mark for mark in first.marks if isinstance(mark, Line) and mark.color == "line"]
+    x = first.x._replace(label=first.x.label.split("\n")[0])
+    return _draw(first.title, x, y._replace(label=""), curves, *guides)
 
 
-@register.inclusion_tag("parts/type_recall.html")
-def type_recall(reports: Sequence[VersionReport], estimates: Sequence[Mapping[str, Any] | None]) -> dict[str, Any]:
-    """Return one defect type's recall of every version, below each other on the same axis."""
-    rows = []
-    for number, (reading, found) in enumerate(zip(reports, estimates, strict=True)):
-        known = found if found is not None and found.get("value") is not None else None
-        shares = {name: _type_axis_position(known[name]) for name in ("low", "value", "high")} if known else {}
-        row = {"number": reading.version.number, "place": number + 1, "y": 24 * number + 12, "estimate": known}
-        rows.append(row | {"at": shares, "low": round(100 * known["low"]) if known else None})
-    return {"rows": rows, "height": 24 * len(rows)}
+@register.simple_tag
+def epochs_chart(epochs: Sequence[Mapping[str, Any]]) -> SafeString:
+    """Return training and validation loss by epoch, for epochs with a loss."""
+    curves = []
+    for key, name in (("train_loss", _("training")), ("validation_loss", _("validation"))):
+        losses = [float(epoch[key]) for epoch in epochs if isinstance(epoch.get(key), int | float)]
+        if len(losses) > 1:
+            curves.append(Curve(f"{name} {losses[-1]:.3f}", list(enumerate(losses, 1))))
+    if not curves:
+        return SafeString()
+    last = max(len(curve.points) for curve in curves)
+    x = Axis(1, last, list({1: "1", **dict(number_axis(last, step=1).ticks[1:])}.items()), _("Epoch"))
+    y = number_axis(max(loss for curve in curves for _at, loss in curve.points))
+    return _draw(_("Training and validation loss"), x, y, curves)
 
 
-def _type_axis_position(share: float) -> float:
-    return round(TYPE_AXIS_START + TYPE_AXIS_LENGTH * share, 2)
+def _draw(title: str, x: Axis, y: Axis, curves: Sequence[Curve], *marks: Mark) -> SafeString:
+    """Draw each curve in a color and a dash of its own, with its name at its end."""
+    numbered = {number: curve for number, curve in enumerate(curves, 1) if curve.points}
+    heights = _name_positions({number: y.share(curve.points[-1][1]) for number, curve in numbered.items()})
+    drawn = list(marks)
+    for number, curve in numbered.items():
+        color, beside = f"one-{number}", (x.value(1.03), y.value(heights[number]))
+        drawn += [
+            Line(curve.points, color),
+            Line([curve.points[-1], beside], f"leader {color}", thin=True),
+            Dots(curve.dots, color),
+            Text(beside, curve.name, f"name {color}", offset=(4, 4)),
+        ]
+    names = ", ".join(curve.name for curve in curves)
+    return chart_svg(Chart(title, x, y, drawn, 360, 250), f"{title}: {names}")
 
 
-def _max_precision_by_recall(points: Sequence[Sequence[float]]) -> list[Point]:
-    """Return the first, and so highest, precision at each recall.
-
-    Reports list points from the highest score down.
-    """
-    found: dict[float, float] = {}
-    for recall, precision, *_score in points:
-        found.setdefault(recall, precision)
-    return [(recall, precision) for recall, precision in found.items() if recall > 0]
-
-
-def _chart(title: str, across: str, lines: Sequence[dict[str, Any]], ticks: Sequence[Any]) -> dict[str, Any]:
-    drawn = [line for line in lines if line["path"]]
-    _spread_names(drawn)
-    box = {"width": WIDTH, "height": HEIGHT, "left": LEFT, "right": RIGHT, "floor": FLOOR}
-    columns = [(_x_position(part), f"{100 * part:g}") for part in QUARTERS]
-    return box | {"title": title, "across": across, "lines": drawn, "ticks": ticks, "columns": columns}
-
-
-def _line(number: int, report: VersionReport, points: Sequence[Point], spot: Point | None) -> dict[str, Any]:
-    end = points[-1] if points else (RIGHT, FLOOR)
-    return {"place": number, "number": report.version.number, "path": _path(points), "end": end, "spot": spot}
-
-
-def _path(points: Sequence[Point]) -> str:
-    """Return lines from point to point in relative coordinates, which take half the bytes."""
-    if not points:
-        return ""
-    steps = ((x - a, y - b) for (a, b), (x, y) in pairwise(points))
-    return f"M{points[0][0]:g} {points[0][1]:g}l" + " ".join(f"{across:g} {down:g}" for across, down in steps)
-
-
-def _chart_points(points: Sequence[Point], up: Scale) -> list[Point]:
-    """Return points in chart units, no more than the chart can show, in steps of half a unit."""
-    placed = downsample([(_x_position(x), up(y)) for x, y in points], COLUMN_WIDTH)
-    return [(round(2 * x) / 2, round(2 * y) / 2) for x, y in simplify_line(placed, LINE_TOLERANCE)]
-
-
-def _spread_names(lines: Sequence[dict[str, Any]]) -> None:
-    """Set the height ``name_y`` of each curve's name near its end, without overlaps."""
-    ordered = sorted(lines, key=lambda line: (line["end"][1], line["place"]))
-    least = float(TOP)
-    for left, line in zip(range(len(ordered), 0, -1), ordered, strict=True):
-        most = FLOOR - MIN_NAME_GAP * (left - 1)
-        line["name_y"] = max(least, min(line["end"][1], most))
-        least = line["name_y"] + MIN_NAME_GAP
-
-
-def _x_position(share: float) -> float:
-    return LEFT + (RIGHT - LEFT) * share
-
-
-def _y_position(share: float) -> float:
-    return FLOOR - (FLOOR - TOP) * share
-
-
-def _percent_ticks() -> list[tuple[float, str]]:
-    return [(_y_position(part), "100 %" if part == 1 else f"{100 * part:g}") for part in (0, 0.5, 1)]
-
-
-def _marker(at: tuple[float | None, float | None], up: Scale) -> Point | None:
-    x, y = at
-    return None if x is None or y is None else (round(_x_position(x), 1), round(up(y), 1))
-
-
-def _metric_value(metrics: Mapping[str, Any], name: str) -> float | None:
-    found: float | None = (metrics.get(name) or {}).get("value")
-    return found
+def _name_positions(ends: Mapping[int, float]) -> dict[int, float]:
+    """Return the heights of the curves' names near their ends, as shares without overlaps."""
+    heights: dict[int, float] = {}
+    highest = 1.0
+    ordered = sorted(ends, key=lambda number: (-ends[number], number))
+    for below, number in zip(range(len(ordered) - 1, -1, -1), ordered, strict=True):
+        heights[number] = min(highest, max(ends[number], NAME_GAP * below))
+        highest = heights[number] - NAME_GAP
+    return heights

@@ -13,10 +13,11 @@ from typing import Any
 import openvino
 
 from mltasks.vision.data.splits import assign_splits
+from mltasks.vision.evaluation.chart_file import write_charts
 from mltasks.vision.evaluation.evaluate import Evaluation, evaluate
 from mltasks.vision.evaluation.learning_curve import learning_curve
 from mltasks.vision.evaluation.report import build_report
-from mltasks.vision.evaluation.report_plots import write_plots
+from mltasks.vision.evaluation.report_charts import report_charts
 from mltasks.vision.evaluation.worst_errors import write_contact_sheet, write_error_heatmaps, write_error_images
 from mltasks.vision.export.openvino_export import OUTPUTS
 from mltasks.vision.export.source_version import source_version
@@ -115,8 +116,8 @@ def write_figures(
     draft: Path, fitted: FittedVersion, evaluation: Evaluation, report: dict[str, Any], graph: openvino.CompiledModel
 ) -> None:
     """Write the plots, and the worst errors as images, each with the heatmap of ``graph``."""
-    chosen = fitted.config.head != "dense"
-    write_plots(draft / "plots", report, {name: one.curve for name, one in fitted.folds.items()}, early_stopped=chosen)
+    losses = {name: [epoch.validation_loss for epoch in fold.curve] for name, fold in fitted.folds.items()}
+    write_charts(draft / "plots", report_charts(report, losses, early_stopped=fitted.config.head != "dense"))
     write_error_images(draft / "worst", evaluation.worst_errors)
     if evaluation.worst_errors:
         write_contact_sheet(draft / "plots" / "worst_mistakes.jpg", evaluation.worst_errors)

@@ -14,13 +14,12 @@ from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 from torch.nn import functional as F
 
-from mltasks.vision.evaluation.training_plots import Epoch
 from mltasks.vision.heads.classifier import StatisticsHead, TopKHead
 from mltasks.vision.networks.compute import derive_seed
 from mltasks.vision.networks.gradient_descent import half_cosine, set_learning_rate
 from mltasks.vision.training.feature_bank import TrainingData
 from mltasks.vision.training.fit_pooled_head import sample_epoch, score_head, train_epoch
-from mltasks.vision.training.progress import Stage
+from mltasks.vision.training.progress import Epoch, Stage
 
 DROPOUT, WEIGHT_DECAY, LABEL_SMOOTHING = 0.3, 0.05, 0.05
 # Inverse ridge strength for 2688 standardized statistics; small, because there are often fewer parts than statistics.

@@ -13,13 +13,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mltasks.vision.evaluation.training_plots import Epoch
 from mltasks.vision.heads.classifier import Head, PooledHead
 from mltasks.vision.networks.compute import derive_seed
 from mltasks.vision.networks.gradient_descent import gradient_step
 from mltasks.vision.networks.trunk import FeatureMaps
 from mltasks.vision.training.feature_bank import AUGMENTED_FIELDS, EVALUATION_BATCH, TrainingData, batches
-from mltasks.vision.training.progress import Stage
+from mltasks.vision.training.progress import Epoch, Stage
 from mltasks.vision.types import TrainConfig
 
 PLATEAU_FACTOR, PLATEAU_PATIENCE = 0.5, 4

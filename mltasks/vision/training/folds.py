@@ -9,7 +9,6 @@ from typing import Self
 from torch import nn
 
 from mltasks.vision.data.splits import inner_split, part_keys
-from mltasks.vision.evaluation.training_plots import Epoch
 from mltasks.vision.heads.classifier import AuxiliaryDenseHead, DenseHead, Head
 from mltasks.vision.heads.pixel_autoencoder import PixelAutoencoder
 from mltasks.vision.networks.compute import derive_seed
@@ -20,7 +19,7 @@ from mltasks.vision.training.fit_autoencoder import ReconstructionError, reconst
 from mltasks.vision.training.fit_dense_head import fit_statistics_head, train_dense
 from mltasks.vision.training.fit_detectors import fit_detectors
 from mltasks.vision.training.fit_pooled_head import score_heads, train_pooled_head
-from mltasks.vision.training.progress import Stage
+from mltasks.vision.training.progress import Epoch, Stage
 from mltasks.vision.types import DEFECT, GOOD, Sample, TrainConfig
 
 # Share of a fold's time for each kind of classifier, and share of the rest for the detectors

@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 from mltasks.vision.types import Progress, ProgressCallback
 
 Metrics = Mapping[str, float | int | str]
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """One epoch of one training; losses are weighted binary cross entropies per image."""
+
+    epoch: int
+    train_loss: float
+    validation_loss: float
+    learning_rate: float
+
+    def to_json(self) -> dict[str, float | int]:
+        """Return plain JSON types."""
+        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)

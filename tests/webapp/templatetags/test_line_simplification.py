@@ -6,7 +6,8 @@ import math
 import random
 from itertools import pairwise
 
-from webapp.templatetags.line_simplification import Point, downsample, simplify_line, step_line
+from mltasks.vision.evaluation.chart import step_line
+from webapp.templatetags.line_simplification import Point, downsample, simplify_line
 
 
 def height_at(points: list[Point], x: float) -> float:
@@ -41,5 +42,5 @@ def test_of_a_column_its_highest_and_lowest_point_stay() -> None:
 
 
 def test_precision_holds_up_to_its_recall() -> None:
-    assert step_line([(0.5, 1.0), (1.0, 0.6)]) == [(0.0, 1.0), (0.5, 1.0), (0.5, 0.6), (1.0, 0.6)]
+    assert step_line([(0.5, 1.0), (0.5, 0.8), (1.0, 0.6)]) == [(0.0, 1.0), (0.5, 1.0), (0.5, 0.6), (1.0, 0.6)]
     assert downsample([], 1.0) == simplify_line([], 1.0) == []

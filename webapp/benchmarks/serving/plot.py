@@ -5,30 +5,28 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from mltasks.vision.evaluation.plot_colors import MUTED, PASS
-from mltasks.vision.evaluation.plot_style import svg_figure
+from mltasks.vision.evaluation.chart import Axis, Chart, Mark, Text, box, corner_texts, number_axis
+from mltasks.vision.evaluation.chart_file import write_chart
 from webapp.benchmarks.serving.results import LoadResult
 
-COLORS = {"Second Look": PASS, "peer": MUTED}
-WIDTH = 0.38
+COLORS = {"Second Look": "pass-ink", "peer": "muted"}
+BAR_WIDTH = 0.38
 
 
 def plot_rates(path: Path, rows: Sequence[LoadResult]) -> None:
     """Write the chart as an SVG."""
-    groups = list(dict.fromkeys((row.kind, row.load.clients) for row in rows if row.server in COLORS))
-    with svg_figure(
-        path, "Parts answered a second: Second Look stores each, the peer stores nothing", (7.2, 3.6)
-    ) as axes:
-        for number, (server, colour) in enumerate(COLORS.items()):
-            rates = [
-                next(row.load.rate for row in rows if (row.server, row.kind, row.load.clients) == (server, *group))
-                for group in groups
+    shown = {(row.server, row.kind, row.load.clients): row.load.rate for row in rows if row.server in COLORS}
+    groups = list(dict.fromkeys(key[1:] for key in shown))
+    y = number_axis(max(shown.values()), "parts a second", room=1.25)
+    names = [f"{kind}\n{clients} client{'s' if clients > 1 else ''}" for kind, clients in groups]
+    x = Axis(-0.5, len(groups) - 0.5, list(enumerate(names)))
+    marks: list[Mark] = list(corner_texts(x, y.high, list(COLORS.items())))
+    for number, (server, color) in enumerate(COLORS.items(), -1):
+        for at, group in enumerate(groups):
+            left, rate = at + number * BAR_WIDTH, shown[server, *group]
+            marks += [
+                box(left, left + BAR_WIDTH, rate, 0, color, solid=True),
+                Text((left + BAR_WIDTH / 2, rate), f"{rate:.1f}", color, "middle", (0, -4)),
             ]
-            places = [at + (number - 0.5) * WIDTH for at in range(len(groups))]
-            bars = axes.bar(places, rates, WIDTH, color=colour, label=server)
-            axes.bar_label(bars, fmt="%.1f", color=colour, padding=2)
-        names = [f"{kind}\n{clients} client{'s' if clients > 1 else ''}" for kind, clients in groups]
-        axes.set_xticks(range(len(groups)), names)
-        axes.margins(y=0.18)
-        axes.set_ylabel("parts a second")
-        axes.legend(frameon=False, loc="upper right")
+    title = "Parts answered a second: Second Look stores each, the peer stores nothing"
+    write_chart(path, Chart(title, x, y, marks, 560, 280))

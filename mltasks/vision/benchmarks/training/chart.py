@@ -6,17 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mltasks.vision.benchmarks.training.outcome import RunComparison
-from mltasks.vision.evaluation.plot_colors import FAIL_INK, INK, MUTED, REVIEW
-from mltasks.vision.evaluation.plot_style import corner_text, svg_figure
+from mltasks.vision.evaluation.chart import Chart, Dots, Line, Mark, corner_texts, high_share_axis, number_axis
+from mltasks.vision.evaluation.chart_file import write_chart
 
-SIZE = (7.2, 4.0)
 LEGEND = (
-    ("the loop the project grew from, a dot an epoch", FAIL_INK),
-    ("Second Look, from where it can answer on", REVIEW),
-    ("● its classifier   ◆ detectors and autoencoder too", MUTED),
+    ("the loop the project grew from, a dot an epoch", "fail-ink"),
+    ("Second Look, from its first answer on", "review-ink"),
+    ("first dot: its classifier; second dot: detectors and autoencoder too", "ink"),
 )
-# First line of the legend counted from above, and the legend's height as a share of the curves' height
-LEGEND_FIRST_LINE, LEGEND_HEIGHT = 9, 0.45
 
 
 def write_race_chart(path: Path, title: str, outcomes: Sequence[RunComparison], *, on_processor: bool) -> None:
@@ -24,20 +21,21 @@ def write_race_chart(path: Path, title: str, outcomes: Sequence[RunComparison], 
 
     Our points are the trained classifier and the complete training.
     """
-    with svg_figure(path, f"Average precision by seconds of learning\n{title}", SIZE) as axes:
-        end = max(one.baseline_curve[-1][0].seconds(on_processor) for one in outcomes)
-        for one in outcomes:
-            seconds = [spent.seconds(on_processor) for spent, _ in one.baseline_curve]
-            reached = [value for _, value in one.baseline_curve]
-            axes.plot(seconds, reached, color=FAIL_INK, linewidth=1.4, marker="o", markersize=3, alpha=0.8)
-            x = [race.product.seconds(on_processor) for race in (one.classifier_speed, one.full_speed)]
-            y = [one.classifier_only.value or 0.0, one.product.value or 0.0]
-            axes.plot([*x, max(end, x[-1])], [*y, y[-1]], color=REVIEW, linewidth=1.4)
-            axes.plot(x[0], y[0], "o", color=INK, markersize=6)
-            axes.plot(x[1], y[1], "D", color=INK, markersize=6)
-        low, high = axes.get_ylim()
-        whose = "Seconds of the processor" if on_processor else "Seconds"
-        axes.set(ylim=(low - LEGEND_HEIGHT * (high - low), high), xlabel=f"{whose}, both on the same threads")
-        axes.set_xlim(left=0)
-        for line, (words, colour) in enumerate(LEGEND, start=LEGEND_FIRST_LINE):
-            corner_text(axes, words, colour, line=line)
+    marks: list[Mark] = []
+    last = max(run.baseline_curve[-1][0].seconds(on_processor) for run in outcomes)
+    for run in outcomes:
+        baseline = [(spent.seconds(on_processor), value) for spent, value in run.baseline_curve]
+        ends = [race.product.seconds(on_processor) for race in (run.classifier_speed, run.full_speed)]
+        last = max(last, *ends)
+        ours = list(zip(ends, (run.classifier_only.value or 0.0, run.product.value or 0.0), strict=True))
+        marks += [
+            Line(baseline, "fail-ink", thin=True),
+            Dots(baseline, "fail-ink", small=True),
+            Line([*ours, (last, ours[-1][1])], "review-ink", thin=True),
+            Dots(ours, "ink"),
+        ]
+    seconds = "Seconds of the processor" if on_processor else "Seconds"
+    x = number_axis(last, f"{seconds}, both on the same threads")
+    y = high_share_axis(min(value for run in outcomes for _, value in run.baseline_curve))
+    marks += corner_texts(x, y.value(0.4), LEGEND)
+    write_chart(path, Chart(f"Average precision by seconds of training\n{title}", x, y, marks, 560, 310))
