@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any
 
 from inspection.models import Inspection
 from labeling.models import Label
@@ -19,22 +19,16 @@ from mltasks.models import ModelVersion, SnapshotItem
 from mltasks.vision.types import HOLDOUT
 
 
-class TrainedVersion(NamedTuple):
-    """Version that was trained on a snapshot."""
-
-    number: int
-    state: str
-
-
 @dataclass(frozen=True)
 class FrozenLabel:
     """Copy of an image's label in one snapshot.
 
-    ``versions`` were trained on it (none in the holdout). ``label`` is the copied label; None if no row matches.
+    ``versions``, each by ``number`` and ``state``, were trained on it (none in the holdout). ``label`` is the copied
+    label; None if no row matches.
     """
 
     item: SnapshotItem
-    versions: list[TrainedVersion]
+    versions: list[dict[str, Any]]
     label: Label | None
 
     def change_since(self, standing: Label | None) -> str:
@@ -76,12 +70,12 @@ def load_frozen_labels(part: Inspection, labels: Sequence[Label]) -> list[Frozen
     ]
 
 
-def _trained_versions(snapshots: Iterable[int]) -> defaultdict[int, list[TrainedVersion]]:
+def _trained_versions(snapshots: Iterable[int]) -> defaultdict[int, list[dict[str, Any]]]:
     """Return the trained versions by snapshot."""
     versions = ModelVersion.objects.filter(run__snapshot__in=list(snapshots)).order_by("number")
-    by_snapshot = defaultdict[int, list[TrainedVersion]](list)
+    by_snapshot = defaultdict[int, list[dict[str, Any]]](list)
     for snapshot, number, state in versions.values_list("run__snapshot", "number", "state"):
-        by_snapshot[snapshot].append(TrainedVersion(number, state))
+        by_snapshot[snapshot].append({"number": number, "state": state})
     return by_snapshot
 
 

@@ -124,7 +124,7 @@ def _label_with_training(label: Label, standing: Label | None, snapshots: list[F
         **_label_data(label),
         "counts": label == standing,
         "taught": [
-            {"snapshot": copy.item.snapshot.number, "versions": _versions_data(copy), "split": copy.item.split}
+            {"snapshot": copy.item.snapshot.number, "versions": copy.versions, "split": copy.item.split}
             for copy in copies
         ],
     }
@@ -141,12 +141,8 @@ def _snapshot_data(frozen: FrozenLabel, standing: Label | None) -> LineageData:
         "split": item.split,
         "split_words": split_text(item.split),
         "group": item.group,
-        "versions": _versions_data(frozen),
+        "versions": frozen.versions,
         "label": frozen.label.pk if frozen.label else None,
         "since": frozen.change_since(standing),
         "today": _label_data(standing) if standing else None,
     }
-
-
-def _versions_data(frozen: FrozenLabel) -> list[LineageData]:
-    return [version._asdict() for version in frozen.versions]

@@ -83,13 +83,9 @@ def renew_claims(request: HttpRequest) -> JsonResponse:
             queue.renew(_own_claim(request, key))
         except ClaimLost:
             lost.append(str(key))
-    return JsonResponse(
-        {
-            **_queue_state(current_user(request), product),
-            "lost": lost,
-            "elsewhere": _waiting_by_slug(current_user(request)),
-        }
-    )
+    waiting = queue_stats.waiting_count_by_product(current_user(request))
+    elsewhere = {slug: waiting.get(key, 0) for key, slug in Product.objects.values_list("pk", "slug")}
+    return JsonResponse({**_queue_state(current_user(request), product), "lost": lost, "elsewhere": elsewhere})
 
 
 @require_POST
@@ -196,12 +192,6 @@ def _queue_state(reviewer: User, product: Product) -> dict[str, int]:
         "mine": queue.held_claims(reviewer).count(),
         "new_labels": history.new_training_part_count(product),
     }
-
-
-def _waiting_by_slug(reviewer: User) -> dict[str, int]:
-    """Return the number of parts that wait for the reviewer, by the slug of each product."""
-    waiting = queue_stats.waiting_count_by_product(reviewer)
-    return {slug: waiting.get(key, 0) for key, slug in Product.objects.values_list("pk", "slug")}
 
 
 def _recent_decision(label: Label) -> dict[str, Any]:
