@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 
 from inspection.models import Product, Replay
 from inspection.promotion import replay_gate
+from inspection.promotion.replay_gate import LineResult
 from inspection.replay.sample_size import MIN_PARTS, has_enough_parts
 from mltasks.models import Approval, ModelVersion, Verification
 from mltasks.registry.gate import GateLine
@@ -27,51 +28,51 @@ def evaluate_gate(version: ModelVersion, champion: ModelVersion | None, by: User
     product = Product.objects.filter(registered_model=version.model_id).first()
     if product is None:
         return []
-    replayed, champion_recall, cost, escapes = replay_gate.replay_gate_lines(product, version, champion)
-    return [
-        _labels_line(product, version),
-        replayed,
-        _recall_line(product, version),
-        champion_recall,
-        cost,
-        escapes,
-        _reproducible_line(product, version),
-        _second_person_line(product, version, champion, by),
-    ]
+    compared = champion is not None
+    replayed, champion_recall, cost, escapes = replay_gate.check_replay(product, version, champion)
+    lines = (
+        ("labels", _("Labels"), product.gate_labels > 0, _check_labels(product, version)),
+        ("replay", _("Replay"), compared and product.gate_replay, replayed),
+        ("recall", _("Recall on the locked holdout"), product.gate_recall is not None, _check_recall(product, version)),
+        (
+            "champion_recall",
+            _("Recall compared with the champion"),
+            compared and product.gate_champion_recall,
+            champion_recall,
+        ),
+        ("cost", _("Cost"), compared and product.gate_cost, cost),
+        ("escapes", _("New escapes"), compared and product.gate_escapes is not None, escapes),
+        ("reproducible", _("Reproducible"), product.gate_reproducible, _check_reproducible(version)),
+        ("second_person", _("Second person"), product.gate_second_person, _check_second_person(version, champion, by)),
+    )
+    return [GateLine(name, title, required, *result) for name, title, required, result in lines]
 
 
-def _labels_line(product: Product, version: ModelVersion) -> GateLine:
+def _check_labels(product: Product, version: ModelVersion) -> LineResult:
     snapshot = version.run.snapshot
     count, minimum = snapshot.total if snapshot else 0, product.gate_labels
     text = _("It was trained with {count} labels.")
     if minimum:
         text = _("It was trained with {count} labels; at least {minimum} are required.")
-    return GateLine("labels", _("Labels"), minimum > 0, count >= minimum, text.format(count=count, minimum=minimum))
+    return count >= minimum, text.format(count=count, minimum=minimum)
 
 
-def _recall_line(product: Product, version: ModelVersion) -> GateLine:
-    title, required = _("Recall on the locked holdout"), product.gate_recall is not None
+def _check_recall(product: Product, version: ModelVersion) -> LineResult:
     recall = _newest_holdout_recall(version)
     if recall is None:
-        text = _("Not measured on the locked holdout. Label more parts until some are locked, then replay it.")
-        return GateLine("recall", title, required, None, text)
+        return None, _("Not measured on the locked holdout. Label more parts until some are locked, then replay it.")
     figure, method = recall["corrected"], _("corrected for sampling")
     if not has_enough_parts(figure):
         figure, method = recall["counted"], _("counted among the labels")
     if not has_enough_parts(figure):
         text = _("{parts} defective parts are locked: too few, at least {minimum} are needed. Label more parts.")
-        return GateLine("recall", title, required, None, text.format(parts=figure["parts"], minimum=MIN_PARTS))
+        return None, text.format(parts=figure["parts"], minimum=MIN_PARTS)
     minimum = product.gate_recall or 0.0
     text = _(
         "{value} of {parts} defective parts, at least {low} with 95 % confidence ({method}); {minimum} is required."
-    ).format(
-        value=percent(figure["value"]),
-        parts=figure["parts"],
-        low=percent(figure["low"]),
-        method=method,
-        minimum=percent(minimum),
     )
-    return GateLine("recall", title, required, bool(figure["low"] >= minimum), text)
+    shares = {"value": percent(figure["value"]), "low": percent(figure["low"]), "minimum": percent(minimum)}
+    return bool(figure["low"] >= minimum), text.format(**shares, parts=figure["parts"], method=method)
 
 
 def _newest_holdout_recall(version: ModelVersion) -> Figures | None:
@@ -82,26 +83,19 @@ def _newest_holdout_recall(version: ModelVersion) -> Figures | None:
     return metrics["recall"] if metrics else None
 
 
-def _reproducible_line(product: Product, version: ModelVersion) -> GateLine:
-    title, required = _("Reproducible"), product.gate_reproducible
+def _check_reproducible(version: ModelVersion) -> LineResult:
     verifications = Verification.objects.filter(version=version)
     last, retraining = verifications.first(), verifications.filter(learned_again=True).first()
     # The newest retraining counts, unless a later verification failed.
     if failed := next((row for row in (last, retraining) if row and not row.holds), None):
-        return GateLine("reproducible", title, required, False, failures_text(failed))
+        return False, failures_text(failed)
     if retraining is None:
-        text = retrain_blocker(version) or _("It was not retrained from its snapshot. Verify it first.")
-        return GateLine("reproducible", title, required, None, text)
-    return GateLine("reproducible", title, required, True, _("Retrained from its snapshot: same weights."))
+        return None, retrain_blocker(version) or _("It was not retrained from its snapshot. Verify it first.")
+    return True, _("Retrained from its snapshot: same weights.")
 
 
-def _second_person_line(
-    product: Product, version: ModelVersion, champion: ModelVersion | None, by: User | None
-) -> GateLine:
-    title, required = _("Second person"), product.gate_second_person
+def _check_second_person(version: ModelVersion, champion: ModelVersion | None, by: User | None) -> LineResult:
     approvals = Approval.objects.filter(version=version, champion=champion).select_related("by")
     if approval := next((approval for approval in approvals if approval.by != by), None):
-        text = _("{person} approved it: {reason}").format(person=approval.by, reason=approval.reason)
-        return GateLine("second_person", title, required, True, text)
-    text = _("No other person has approved it to replace the current champion. Ask another person to approve it.")
-    return GateLine("second_person", title, required, False, text)
+        return True, _("{person} approved it: {reason}").format(person=approval.by, reason=approval.reason)
+    return False, _("No other person has approved it for this promotion. Ask another person to approve it.")

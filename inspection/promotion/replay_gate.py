@@ -15,10 +15,12 @@ from inspection.replay import replay
 from inspection.replay.replay_report import ReplayReport
 from inspection.replay.sample_size import MIN_PARTS, too_few_text
 from mltasks.models import ModelVersion
-from mltasks.registry.gate import GateLine
 from mltasks.reports.figure_comparison import is_clearly_worse
 from mltasks.reports.report_text import percent
 from mltasks.reports.version_report import VersionReport
+
+# True if the line passed, None without data; and the text for people.
+LineResult = tuple[bool | None, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,23 +42,13 @@ class ReplayComparison:
         return f"manage.py replay {self.product.slug} {self.version.number}"
 
 
-def replay_gate_lines(product: Product, version: ModelVersion, champion: ModelVersion | None) -> list[GateLine]:
-    """Return the lines replay, champion_recall, cost, escapes; not required without a champion."""
-    lines = {
-        "replay": (_("Replay"), product.gate_replay, _replay_result),
-        "champion_recall": (_("Recall compared with the champion"), product.gate_champion_recall, _recall_result),
-        "cost": (_("Cost"), product.gate_cost, _cost_result),
-        "escapes": (_("New escapes"), product.gate_escapes is not None, _escapes_result),
-    }
+def check_replay(product: Product, version: ModelVersion, champion: ModelVersion | None) -> list[LineResult]:
+    """Return the results of the lines replay, champion_recall, cost and escapes."""
     if champion is None:
-        text = _("There is no champion to compare it with.")
-        return [GateLine(name, title, False, None, text) for name, (title, _required, _check) in lines.items()]
+        return [(None, _("There is no champion to compare it with."))] * 4
     latest = replay.latest_replay(version, champion)
     comparison = ReplayComparison(product, version, champion, ReplayReport(latest) if latest else None)
-    return [GateLine(name, title, required, *check(comparison)) for name, (title, required, check) in lines.items()]
-
-
-LineResult = tuple[bool | None, str]
+    return [check(comparison) for check in (_replay_result, _recall_result, _cost_result, _escapes_result)]
 
 
 def _replay_result(comparison: ReplayComparison) -> LineResult:
