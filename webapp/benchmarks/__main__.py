@@ -6,11 +6,15 @@ Each bench starts temporary servers. The exit status is 1 when a limit is exceed
 from __future__ import annotations
 
 import argparse
+import os
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from webapp.benchmarks.launch import run_on_own_server, temporary_folder
+from webapp.supervisor.embedded_server import CouldNotStart
+from webapp.supervisor.postgres import Postgres
 
 
 def main() -> int:
@@ -92,7 +96,7 @@ def _run_queue(options: argparse.Namespace) -> int:
 
         return run(options.inspections, waiting, options.reviewers, durable=not options.no_sync)
 
-    return run_on_own_server(measure, durable=not options.no_sync)
+    return _run_on_own_server(measure, durable=not options.no_sync)
 
 
 def _run_growth(options: argparse.Namespace) -> int:
@@ -105,13 +109,13 @@ def _run_growth(options: argparse.Namespace) -> int:
             run.run(options.inspections, options.seconds)
         return 0
 
-    return run_on_own_server(measure, durable=True)
+    return _run_on_own_server(measure, durable=True)
 
 
 def _run_replay(options: argparse.Namespace) -> int:
     from webapp.benchmarks.replay.run import run
 
-    with temporary_folder() as folder:
+    with _temporary_folder() as folder:
         return run(folder, options.parts, options.seconds)
 
 
@@ -120,15 +124,54 @@ def _run_serving(options: argparse.Namespace) -> int:
         options.error(f"argument --images: {options.images} has no *.jpg")
     from webapp.benchmarks.serving.run import run
 
-    with temporary_folder() as folder:
+    with _temporary_folder() as folder:
         return run(folder, options.seconds, options.images, soak=options.soak, plot=options.plot)
 
 
 def _run_mutated(options: argparse.Namespace) -> int:
     from webapp.benchmarks.mutated.run import run
 
-    with temporary_folder() as folder:
+    with _temporary_folder() as folder:
         return run(folder, options.images, options.seed)
+
+
+@contextmanager
+def _temporary_folder() -> Iterator[Path]:
+    """Yield a folder that is removed with its content afterwards."""
+    with tempfile.TemporaryDirectory(prefix="sl-bench-", ignore_cleanup_errors=True) as name:
+        # As root, PostgreSQL runs as another user and must be able to reach its socket.
+        Path(name).chmod(0o711)
+        yield Path(name)
+
+
+def _run_on_own_server(measure: Callable[[], int], *, durable: bool) -> int:
+    """Start PostgreSQL and Django, measure and return the exit status.
+
+    Returns 1 when PostgreSQL does not start. ``measure`` itself imports modules that need Django. ``durable``:
+    commits are synced, as in production.
+    """
+    with _temporary_folder() as folder:
+        postgres = Postgres(folder / "pg", folder / "run", folder / "pg.log", durable=durable)
+        try:
+            postgres.start()
+            os.environ |= {
+                "DATABASE_URL": postgres.url,
+                "VAR": str(folder / "var"),
+                "MEDIA_ROOT": str(folder / "media"),
+                "DJANGO_SETTINGS_MODULE": "webapp.settings",
+                "LOG_LEVEL": "WARNING",
+                "DEBUG": "0",
+            }
+            (folder / "var" / "static").mkdir(parents=True)
+            import django  # late: its settings read the server's address
+
+            django.setup()
+            return measure()
+        except CouldNotStart as error:
+            sys.stderr.write(f"{error}\n")
+            return 1
+        finally:
+            postgres.kill()
 
 
 if __name__ == "__main__":

@@ -194,7 +194,7 @@ def test_it_refuses_too_few_parts(tmp_path: Path, folder: Path) -> None:
         ("--set=head=sparse", "head must be one of"),
         ('--set=detectors=["nose"]', "detectors must be among"),
         ("--set=detectors=memory", "detectors must be among"),
-        ("--set=dense_epochs=0", "use 1 or more"),
+        ("--set=dense_epochs=0", "must be at least 1"),
         ("--repeats=0", "1 or more repeats"),
     ],
 )

@@ -12,9 +12,9 @@ from django.core.management import CommandError
 from torch.nn import functional as F
 
 from mltasks.vision.benchmarks.part_folder import read_folder
+from mltasks.vision.benchmarks.reference_networks import export_reference
 from mltasks.vision.benchmarks.serving_speed import image_speed
 from mltasks.vision.benchmarks.serving_speed.image_speed import thread_count, time_alternating, timing_figures
-from mltasks.vision.benchmarks.serving_speed.reference_graph import export_reference
 from mltasks.vision.drawing.line import write_image_folder
 from mltasks.vision.heads.pixel_autoencoder import average_pool
 from mltasks.vision.networks.backbones import load_backbone

@@ -1,4 +1,1 @@
-"""`make bench-growth`: disk space per part, writes and removals a second.
-
-docs/scaling.md has the figures.
-"""
+"""Benchmark of table sizes, writes and removals; docs/scaling.md has the figures."""

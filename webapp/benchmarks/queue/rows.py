@@ -90,15 +90,15 @@ _LABEL_SQL = (
 
 def insert_parts_sql(product: Product, other_product: Product, first: int, last: int, total: int) -> str:
     """Return the statement that inserts inspections ``first`` to ``last`` of ``total``."""
-    numbers = {
-        "product": product.pk,
-        "other": other_product.pk,
-        "first": first,
-        "last": last,
-        "total": total,
-        "days": DAYS,
-    }
-    return _PARTS_SQL.format(reasons=_REASONS_SQL, **numbers)
+    return _PARTS_SQL.format(
+        reasons=_REASONS_SQL,
+        product=product.pk,
+        other=other_product.pk,
+        first=first,
+        last=last,
+        total=total,
+        days=DAYS,
+    )
 
 
 def mark_waiting_sql(number: int) -> str:

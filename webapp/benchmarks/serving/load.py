@@ -5,6 +5,7 @@ Each client keeps its connection and posts the next part after the last answer.
 
 from __future__ import annotations
 
+import http.client
 import json
 import threading
 import time
@@ -14,14 +15,60 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import numpy as np
 
-from webapp.benchmarks.serving.form_client import FormClient, Reply, multipart_form
-
+BOUNDARY = "second-look-bench"
 TIMEOUT = 120
 ACCEPTED = ("200", "201")
 RETRY_SECONDS = 0.2  # seconds until a client posts again when the server is unavailable
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """Answer to one form, with its header Server-Timing.
+
+    Without an answer: status 0 and the name of the error.
+    """
+
+    status: int
+    content: bytes = b""
+    timing: str = ""
+    error: str = ""
+
+
+class FormClient:
+    """Client of one address, for one thread."""
+
+    def __init__(self, url: str, headers: Mapping[str, str], *, timeout: float) -> None:
+        address = urlsplit(url)
+        self._path = address.path
+        self._headers = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}", **headers}
+        self._connection = http.client.HTTPConnection(str(address.hostname), address.port, timeout=timeout)
+
+    def post(self, form: bytes) -> Reply:
+        """Post a form and return the whole answer; after an error the next form reconnects."""
+        try:
+            self._connection.request("POST", self._path, form, self._headers)
+            with self._connection.getresponse() as response:
+                return Reply(response.status, response.read(), response.headers.get("Server-Timing", ""))
+        except (OSError, http.client.HTTPException) as error:
+            self._connection.close()
+            return Reply(0, error=type(error).__name__)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+
+def multipart_form(name: str, image: bytes) -> bytes:
+    """Return the multipart form of one image, as a camera sends it."""
+    head = (
+        f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n'
+        "Content-Type: image/jpeg\r\n\r\n"
+    )
+    return head.encode() + image + f"\r\n--{BOUNDARY}--\r\n".encode()
 
 
 @dataclass

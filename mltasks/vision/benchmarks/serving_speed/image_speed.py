@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 
 from mltasks.vision.benchmarks.part_folder import PreparedParts, prepare_parts
 from mltasks.vision.benchmarks.protocol import Bench
+from mltasks.vision.benchmarks.reference_networks import export_reference
 from mltasks.vision.benchmarks.repeated_figures import Row, Table
-from mltasks.vision.benchmarks.serving_speed.reference_graph import export_reference
 from mltasks.vision.benchmarks.serving_speed.served_version import train_served_version
 from mltasks.vision.data.splits import assign_splits
 from mltasks.vision.export.version_weights import read_pixels

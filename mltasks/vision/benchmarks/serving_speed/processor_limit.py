@@ -9,6 +9,7 @@ only with the convolution.
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -67,7 +68,7 @@ def measure_limit(graph: Path) -> ProcessorLimit:
     wide, narrow = count_operations(graph)
     model = openvino.Core().read_model(graph)
     image = np.zeros(tuple(model.inputs[0].shape), np.uint8)
-    products = [make(quantized=bits) for bits in (False, True) for make in (_matmul_model, _convolution_model)]
+    products = [product for bits in (False, True) for product in _peak_models(quantized=bits)]
     runs = [_timed_inference(graph, image), *(_timed_inference(product, given) for product, _, given in products)]
     took = np.median([[run() for run in runs] for _ in range(WARMUP + REPEATS)][WARMUP:], axis=0)
     peaks = [amount / seconds for (_, amount, _), seconds in zip(products, took[1:], strict=True)]
@@ -98,28 +99,26 @@ def _is_quantized(operation: Any) -> bool:
     return bool(len(operation.inputs()) > 1 and operation.input_value(0).get_node().get_type_name() == "FakeQuantize")
 
 
-def _matmul_model(*, quantized: bool) -> tuple[openvino.Model, float, Any]:
-    """Return a matrix product, its billions of operations, and its input."""
-    given = opset.parameter([SIDE, SIDE], np.float32)
-    x, w = _quantized_inputs(given, _numbers(SIDE, SIDE), quantized=quantized)
-    model = openvino.Model([opset.matmul(x, w, False, False)], [given], "product")
-    return model, 2 * SIDE**3 / 1e9, _numbers(SIDE, SIDE)
+def _peak_models(*, quantized: bool) -> Iterator[tuple[openvino.Model, float, Any]]:
+    """Yield a matrix product and an equivalent convolution: the model, its billions of operations, its input."""
+    ones, map_shape = [1, 1], (1, CHANNELS, MAP_SIDE, MAP_SIDE)
+    matrix, x, w = _quantized_inputs((SIDE, SIDE), (SIDE, SIDE), quantized=quantized)
+    model = openvino.Model([opset.matmul(x, w, False, False)], [matrix], "product")
+    yield model, 2 * SIDE**3 / 1e9, _numbers(SIDE, SIDE)
+    maps, x, w = _quantized_inputs(map_shape, (CHANNELS, CHANNELS, 3, 3), quantized=quantized)
+    model = openvino.Model([opset.convolution(x, w, ones, ones, ones, ones)], [maps], "convolution")
+    yield model, 2 * 9 * CHANNELS**2 * MAP_SIDE**2 / 1e9, _numbers(*map_shape)
 
 
-def _convolution_model(*, quantized: bool) -> tuple[openvino.Model, float, Any]:
-    given = opset.parameter([1, CHANNELS, MAP_SIDE, MAP_SIDE], np.float32)
-    x, w = _quantized_inputs(given, _numbers(CHANNELS, CHANNELS, 3, 3), quantized=quantized)
-    model = openvino.Model([opset.convolution(x, w, [1, 1], [1, 1], [1, 1], [1, 1])], [given], "convolution")
-    return model, 2 * 9 * CHANNELS**2 * MAP_SIDE**2 / 1e9, _numbers(1, CHANNELS, MAP_SIDE, MAP_SIDE)
-
-
-def _quantized_inputs(inputs: Any, weights: Any, *, quantized: bool) -> tuple[Any, Any]:
-    constant = opset.constant(weights - np.float32(0.5))
+def _quantized_inputs(shape: tuple[int, ...], weights: tuple[int, ...], *, quantized: bool) -> tuple[Any, Any, Any]:
+    """Return a parameter, and it and random weights as the operation takes them, in 8 bits if ``quantized``."""
+    parameter = opset.parameter(list(shape), np.float32)
+    constant = opset.constant(_numbers(*weights) - np.float32(0.5))
     if not quantized:
-        return inputs, constant
+        return parameter, parameter, constant
     low, high, bottom, top = (opset.constant(np.float32(value)) for value in (0, 1, -0.5, 0.5))
-    x = opset.fake_quantize(inputs, low, high, low, high, QUANTIZATION_LEVELS)
-    return x, opset.fake_quantize(constant, bottom, top, bottom, top, QUANTIZATION_LEVELS - 1)
+    x = opset.fake_quantize(parameter, low, high, low, high, QUANTIZATION_LEVELS)
+    return parameter, x, opset.fake_quantize(constant, bottom, top, bottom, top, QUANTIZATION_LEVELS - 1)
 
 
 def _numbers(*shape: int) -> Any:

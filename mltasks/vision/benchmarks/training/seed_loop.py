@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mltasks.vision.benchmarks.pooled_network import PooledNetwork
+from mltasks.vision.benchmarks.reference_networks import PooledNetwork
 from mltasks.vision.benchmarks.training.split import Split, sample_targets
 from mltasks.vision.benchmarks.training.watch import Elapsed, Stopwatch
 from mltasks.vision.data.augmentation import eval_view, random_flip, train_view

@@ -1,4 +1,4 @@
-"""Reference of the scoring time: published ResNet18 and the pixel autoencoder in one graph."""
+"""Reference networks of the benches: ResNet18 with pooled head, and with the pixel autoencoder in one graph."""
 
 from __future__ import annotations
 
@@ -8,10 +8,30 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from mltasks.vision.benchmarks.pooled_network import PooledNetwork
 from mltasks.vision.export.openvino_export import MAX_PIXEL_VALUE, ServingModel, export_graph
 from mltasks.vision.heads.pixel_autoencoder import PixelAutoencoder, average_pool, pool_factor
-from mltasks.vision.networks.trunk import LAYER4_CHANNELS
+from mltasks.vision.networks.trunk import IMAGENET_DEVIATION, IMAGENET_MEAN, LAYER4_CHANNELS
+
+
+class PooledNetwork(nn.Module):
+    """Network from RGB float32 ``[N, 3, H, W]`` in [0, 1] to logits ``[N]``.
+
+    The backbone's own head must be an identity.
+    """
+
+    def __init__(self, backbone: nn.Module, linear: nn.Module) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.linear = linear
+        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1))
+        self.register_buffer("deviation", torch.tensor(IMAGENET_DEVIATION).view(1, 3, 1, 1))
+        self.mean: Tensor
+        self.deviation: Tensor
+
+    def logits(self, rgb: Tensor) -> Tensor:
+        """Return a logit for each image, ``[N]``."""
+        logits: Tensor = self.linear(self.backbone((rgb - self.mean) / self.deviation)).squeeze(1)
+        return logits
 
 
 class ReferenceModel(PooledNetwork):
