@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,13 +10,10 @@ from rest_framework import serializers
 
 from inspection.models import Inspection, Reason, Verdict
 from inspection.products.station_bit_depths import widening_warning
-from inspection.requests.form_serializers import (
-    _ZONE_AFTER_SPACE,
-    PART_ID_VALIDATORS,
-    PartIdField,
-)
+from inspection.requests.form_serializers import PART_ID_VALIDATORS, PartIdField
 
 MAX_PAGE_SIZE = 200
+_ZONE_AFTER_SPACE = re.compile(r"(:\d\d(?:\.\d+)?) (\d\d:?\d\d)$")
 # Values of the fields `label`, which hide the serializers' attribute of that name; nothing here uses the attribute.
 MODEL_VERDICTS = [Verdict.PASS.value, Verdict.FAIL.value]
 

@@ -42,30 +42,24 @@ class QueuePriority:
 
     def sort_key(self, part: Inspection) -> datetime:
         """Return the sort key of a part in review; reads its station and version."""
-        if Reason.AUDIT_SAMPLE in part.reasons:
-            return self._audit_sort_key(part, part.model_version)
-        return self._sort_key(part, part.model_version, part.defect_probability, part.novelty)
+        return self.initial_sort_key(part, part.model_version, part, audit=Reason.AUDIT_SAMPLE in part.reasons)
 
     def initial_sort_key(
-        self, part: Inspection, version: ModelVersion | None, scores: Scores | None, *, audit: bool = False
+        self, part: Inspection, version: ModelVersion | None, scores: Scores | Inspection | None, *, audit: bool = False
     ) -> datetime:
-        """Return the sort key of a part whose verdict is not written yet."""
+        """Return the sort key of a part whose verdict may not be written yet.
+
+        An audited part gets the sort key of the last ordinary part before it. By its own sure scores it would stand
+        behind all parts of its day, which would show reviewers that it is an audit.
+        """
         if audit:
-            return self._audit_sort_key(part, version)
+            scores = _ordinary_part_before(part)
+            if scores is None:
+                return self._sort_key(part, version, self._threshold(version), None)
+            version = scores.model_version
         if scores is None:
             return self._sort_key(part, version, None, None)
         return self._sort_key(part, version, scores.defect_probability, scores.novelty)
-
-    def _audit_sort_key(self, part: Inspection, version: ModelVersion | None) -> datetime:
-        """Return an audited part's sort key from the scores of the last ordinary part before it.
-
-        An audited part's own sure scores would put it behind all parts of its day, which would show reviewers that it
-        is an audit.
-        """
-        ordinary = _ordinary_part_before(part)
-        if ordinary is None:
-            return self._sort_key(part, version, self._threshold(version), None)
-        return self._sort_key(part, ordinary.model_version, ordinary.defect_probability, ordinary.novelty)
 
     def _sort_key(
         self, part: Inspection, version: ModelVersion | None, probability: float | None, novelty: float | None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -19,7 +18,6 @@ from mltasks.api.request_fields import unknown_fields_message
 # Images in one batch
 MAX_BATCH_IMAGES = 64
 PART_ID_VALIDATORS = [validate_one_line, validate_no_formatting]
-_ZONE_AFTER_SPACE = re.compile(r"(:\d\d(?:\.\d+)?) (\d\d:?\d\d)$")
 
 
 def refuse_unknown_fields(names: Iterable[str], allowed: Iterable[str]) -> None:
