@@ -12,13 +12,6 @@ class InvalidRequest(Refusal):
     status = 400
 
 
-class UnknownField(Refusal):
-    """Refusal of a field that the form does not have."""
-
-    code = "unknown_field"
-    status = 400
-
-
 class InvalidEncoding(Refusal):
     """Refusal of a text that is not UTF-8."""
 

@@ -9,7 +9,6 @@ from typing import Any
 from rest_framework import serializers
 
 from inspection.models import Inspection, Reason, Verdict
-from inspection.products.station_bit_depths import widening_warning
 from inspection.requests.form_serializers import PART_ID_VALIDATORS, PartIdField
 
 MAX_PAGE_SIZE = 200
@@ -70,7 +69,12 @@ class InspectionSerializer(serializers.ModelSerializer[Inspection]):
     def get_warnings(self, inspection: Inspection) -> list[str]:
         """Return the warnings for the sender: a bit depth that the image widened."""
         before, after = inspection.bit_depth_before, inspection.bit_depth
-        return [] if before is None or after is None else [widening_warning(before, after)]
+        if before is None or after is None:
+            return []
+        return [
+            f"The station's bit depth was widened from {before} to {after}: this image has values above {before} bits. "
+            "Earlier images were read too bright. If this is wrong, set the station's bit depth."
+        ]
 
     def to_representation(self, instance: Inspection) -> dict[str, Any]:
         """Return the inspection's fields."""

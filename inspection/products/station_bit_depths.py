@@ -55,11 +55,3 @@ def product_bit_depth(product: Product) -> ResolveBitDepth:
         return max(needed, widest or 0)
 
     return resolve
-
-
-def widening_warning(before: int, after: int) -> str:
-    """Return the warning to the sender about a widened bit depth."""
-    return (
-        f"The station's bit depth was widened from {before} to {after}: this image has values above {before} bits. "
-        "Earlier images were read too bright. If this is wrong, set the station's bit depth."
-    )

@@ -18,9 +18,9 @@ from django.http.multipartparser import ChunkIter, InterBoundaryIter, LazyStream
 from django.utils.datastructures import MultiValueDict
 from rest_framework.serializers import FileField, ListField, Serializer
 
-from inspection.refusals import FileTooLarge, InvalidEncoding, InvalidRequest, UnknownField
+from inspection.refusals import FileTooLarge, InvalidEncoding, InvalidRequest
 from inspection.requests.form_parts import field_name, file_name, read_content, read_head
-from inspection.requests.form_serializers import refuse_unknown_fields
+from mltasks.api.request_fields import UnknownField, unknown_fields_message
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,8 @@ class LimitedUploadHandler(FileUploadHandler):
         try:
             for part in InterBoundaryIter(stream, b"--" + boundary):
                 self._read_part(part)
-            refuse_unknown_fields(self.unknown_names, self.fields.names)
+            if reason := unknown_fields_message(self.unknown_names, self.fields.names):
+                raise UnknownField(reason)
         except BaseException:
             for _, files in self.files.lists():
                 for file in files:

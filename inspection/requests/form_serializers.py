@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
@@ -11,19 +10,12 @@ from rest_framework import serializers
 
 from inspection.intake.part_metadata import read_metadata
 from inspection.products.part_identity import normalize_part_id
-from inspection.refusals import UnknownField
 from inspection.validators import validate_no_formatting, validate_one_line
-from mltasks.api.request_fields import unknown_fields_message
+from mltasks.api.request_fields import RequestSerializer
 
 # Images in one batch
 MAX_BATCH_IMAGES = 64
 PART_ID_VALIDATORS = [validate_one_line, validate_no_formatting]
-
-
-def refuse_unknown_fields(names: Iterable[str], allowed: Iterable[str]) -> None:
-    """Raise UnknownField for names that are not allowed."""
-    if reason := unknown_fields_message(names, allowed):
-        raise UnknownField(reason)
 
 
 @extend_schema_field({"type": "object", "additionalProperties": True})
@@ -70,7 +62,7 @@ class PartIdField(serializers.CharField):
         return normalize_part_id(super().to_internal_value(data))
 
 
-class PartFieldsSerializer(serializers.Serializer[dict[str, Any]]):
+class PartFieldsSerializer(RequestSerializer):
     """Metadata of an image's part."""
 
     part_id = PartIdField(required=False, allow_blank=True, max_length=120, validators=PART_ID_VALIDATORS)
@@ -80,12 +72,6 @@ class PartFieldsSerializer(serializers.Serializer[dict[str, Any]]):
         help_text="ISO 8601 with a time zone. Without one, TIME_ZONE applies, which is UTC by default.",
     )
     metadata = MetadataField(required=False)
-
-    def to_internal_value(self, data: Any) -> Any:
-        """Return the checked fields. Raises ValidationError, and UnknownField for unknown names."""
-        if isinstance(data, Mapping):
-            refuse_unknown_fields(data, self.fields)
-        return super().to_internal_value(data)
 
 
 class PartFormSerializer(PartFieldsSerializer, ImageFormSerializer):

@@ -29,7 +29,7 @@ def recover_scoring() -> int:
     """
     image_files.remove_old_drafts()
     scored = 0
-    while scored < MAX_PARTS and (inspection := scoring_lease.take_abandoned(Inspection.objects.all())) is not None:
+    while scored < MAX_PARTS and (inspection := scoring_lease.take_lease(Inspection.objects.abandoned())) is not None:
         scoring.score(inspection)
         scored += 1
     return scored

@@ -27,9 +27,18 @@ def first_lease_fields() -> dict[str, Any]:
     return {"attempt": 1, **_lease_fields()}
 
 
-def take_abandoned(candidates: InspectionQuerySet) -> Inspection | None:
-    """Lease one abandoned, unlocked part for its next attempt; None if there is none."""
-    return _take_lease(candidates.abandoned())
+def take_lease(waiting: InspectionQuerySet) -> Inspection | None:
+    """Lease one unlocked part for its next attempt; None if there is none."""
+    with transaction.atomic():
+        rows = waiting.select_related("product__registered_model", "station")
+        inspection = rows.select_for_update(skip_locked=True, of=("self",)).order_by("lease_expires_at").first()
+        if inspection is None:
+            return None
+        lease = _lease_fields()
+        inspection.attempt += 1
+        inspection.lease_token, inspection.lease_owner = lease["lease_token"], lease["lease_owner"]
+        Inspection.objects.filter(pk=inspection.pk).update(attempt=inspection.attempt, **lease)
+    return inspection
 
 
 def take_over(part: Inspection) -> Inspection | None:
@@ -41,12 +50,12 @@ def take_over(part: Inspection) -> Inspection | None:
     candidates = Inspection.objects.filter(pk=part.pk)
     gone = lease_owners.has_ended(part.lease_owner)
     if gone:
-        return _take_lease(candidates.awaiting_score().filter(lease_token=part.lease_token))
+        return take_lease(candidates.awaiting_score().filter(lease_token=part.lease_token))
     if gone is None:
-        return _take_lease(
+        return take_lease(
             candidates.awaiting_score().filter(lease_expires_at__lte=Now() + LEASE_DURATION - MAX_SILENCE)
         )
-    return take_abandoned(candidates)
+    return take_lease(candidates.abandoned())
 
 
 def write(inspection: Inspection, fields: dict[str, Any], *, end: bool = False) -> bool:
@@ -79,19 +88,6 @@ def renew_in_background(inspection: Inspection) -> AbstractContextManager[None]:
         RENEW_SECONDS,
         lambda: time.monotonic() < end,
     )
-
-
-def _take_lease(waiting: InspectionQuerySet) -> Inspection | None:
-    with transaction.atomic():
-        rows = waiting.select_related("product__registered_model", "station")
-        inspection = rows.select_for_update(skip_locked=True, of=("self",)).order_by("lease_expires_at").first()
-        if inspection is None:
-            return None
-        lease = _lease_fields()
-        inspection.attempt += 1
-        inspection.lease_token, inspection.lease_owner = lease["lease_token"], lease["lease_owner"]
-        Inspection.objects.filter(pk=inspection.pk).update(attempt=inspection.attempt, **lease)
-    return inspection
 
 
 def _lease_fields() -> dict[str, Any]:

@@ -5,25 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from rest_framework import exceptions, serializers, status
+from rest_framework import serializers
+
+from mltasks.refusals import Refusal
 
 MAX_SHOWN_NAMES, MAX_NAME_LENGTH = 9, 80
 
 
-class UnknownFieldError(exceptions.APIException):
-    """Refusal of a field in the body that the request does not have."""
+class UnknownField(Refusal):
+    """Refusal of a field that the request does not have."""
 
-    status_code = status.HTTP_400_BAD_REQUEST
-    default_code = "unknown_field"
+    code = "unknown_field"
+    status = 400
 
 
 class RequestSerializer(serializers.Serializer[Any]):
     """Base of request serializers; an unknown field is answered 400 ``unknown_field``."""
 
     def to_internal_value(self, data: Any) -> Any:
-        """Return the validated fields. Raises ValidationError and UnknownFieldError."""
+        """Return the validated fields. Raises ValidationError and UnknownField."""
         if isinstance(data, Mapping) and (reason := unknown_fields_message(data, self.fields)):
-            raise UnknownFieldError(reason)
+            raise UnknownField(reason)
         return super().to_internal_value(data)
 
 

@@ -36,7 +36,7 @@ def main(step: str, file: str) -> None:
         scoring._compute_outcome = die
     elif step == "in the sweeper":
         scoring._compute_outcome = die
-        scoring.score(scoring_lease.take_abandoned(Inspection.objects.all()) or sys.exit("nothing to score"))
+        scoring.score(scoring_lease.take_lease(Inspection.objects.abandoned()) or sys.exit("nothing to score"))
     with Path(file).open("rb") as image:
         station = Station.objects.get()
         intake.receive(Submission(image, station.product, station, idempotency_key="crash-1"))
