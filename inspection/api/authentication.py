@@ -31,22 +31,15 @@ class StationKeyAuthentication(BaseAuthentication):
         key = self.parser.get(request._request)
         if key is None:
             return None
-        station_key = self._usable_key(key)
-        if station_key is None or station_key.has_expired:
+        usable = StationKey.objects.get_usable_keys().select_related("station__product__registered_model")
+        row = usable.filter(prefix=key.partition(".")[0]).first() if KEY_PATTERN.fullmatch(key) else None
+        if row is None or not row.is_valid(key) or row.has_expired:
             raise AuthenticationFailed("The station key is wrong, expired or revoked.")
-        return AnonymousUser(), station_key
+        return AnonymousUser(), row
 
     def authenticate_header(self, request: Request) -> str:
         """Return the scheme that a 401 names in ``WWW-Authenticate``."""
         return KeyParser.keyword
-
-    @staticmethod
-    def _usable_key(key: str) -> StationKey | None:
-        if not KEY_PATTERN.fullmatch(key):
-            return None
-        usable = StationKey.objects.get_usable_keys().select_related("station__product__registered_model")
-        row: StationKey | None = usable.filter(prefix=key.partition(".")[0]).first()
-        return row if row is not None and row.is_valid(key) else None
 
 
 def request_station(request: Request) -> Station | None:

@@ -15,8 +15,8 @@ from inspection.api.serializers import BatchAnswerSerializer, InspectionSerializ
 from inspection.api.throttles import StationThrottle
 from inspection.intake import intake
 from inspection.models import Inspection
-from inspection.requests.batch_uploads import MAX_KEY_LENGTH, read_batch
 from inspection.requests.form_serializers import BatchFormSerializer
+from inspection.requests.uploads import MAX_BATCH_KEY_LENGTH, read_batch
 from inspection.scoring import request_timing
 
 
@@ -28,7 +28,7 @@ class InspectionBatch(IntakeView):
         request={"multipart/form-data": BatchFormSerializer},
         parameters=[
             idempotency_key_parameter(
-                MAX_KEY_LENGTH, "A request with the same key and body gets the first answer of each image again."
+                MAX_BATCH_KEY_LENGTH, "A request with the same key and body gets the first answer of each image again."
             ),
             IDEMPOTENCY_REPLAYED,
         ],

@@ -52,6 +52,7 @@ class IntakeView(APIView):
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         """Handle the request; a POST holds its admission until the answer is complete."""
+        self.arrived = time.perf_counter()
         if request.method != "POST":
             return super().dispatch(request, *args, **kwargs)
         with ExitStack() as self._admission_stack:
@@ -62,11 +63,6 @@ class IntakeView(APIView):
         if request.method == "POST":
             self._admission_stack.enter_context(admission.intake_admission.acquire())
         super().initial(request, *args, **kwargs)
-
-    def setup(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
-        """Record when the request arrived."""
-        self.arrived = time.perf_counter()
-        super().setup(request, *args, **kwargs)
 
     def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
         """Add the ``Server-Timing`` header if the request delivered an image."""

@@ -169,11 +169,6 @@ def remove_image(name: str, sha256: str) -> int:
     return freed + (0 if name.startswith("thumbs/") else image_store().remove(name))
 
 
-def remove_old_drafts() -> int:
-    """Remove unfinished files of killed processes; return the number removed."""
-    return atomic_files.remove_old_drafts(object_store.draft_dir())
-
-
 def _thumbnail_path(sha256: str, bit_depth: int | None) -> Path:
     # The thumbnail depends on the bit depth, which may differ between stations.
     depth = "" if bit_depth is None else f".{bit_depth}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal
 from uuid import UUID
 
@@ -39,7 +39,6 @@ class Decision:
     inclusion_probability: float = 1.0
 
 
-NO_MODEL = Decision("REVIEW", None, ("no_model",))
 SCORING_FAILED = Decision("REVIEW", None, ("scoring_failed",))
 DAMAGED_IMAGE: tuple[ReasonName, ...] = ("damaged_image",)
 
@@ -75,7 +74,7 @@ def decide(scores: Scores | None, policy: RoutingPolicy, *, audit_value: float, 
 
 def no_model(*, damaged: bool = False) -> Decision:
     """Return the decision on a part that no version scored."""
-    return replace(NO_MODEL, reasons=NO_MODEL.reasons + DAMAGED_IMAGE) if damaged else NO_MODEL
+    return Decision("REVIEW", None, ("no_model", *(DAMAGED_IMAGE if damaged else ())))
 
 
 def audit_sample_value(inspection_id: UUID) -> float:

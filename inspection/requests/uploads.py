@@ -1,24 +1,34 @@
-"""Reader of single uploads: a multipart request becomes a submission of limited size."""
+"""Readers of single and batch uploads: a multipart request becomes submissions of limited size."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, BinaryIO, cast
 
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
+from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.serializers import Serializer
 
+from inspection.intake.part_metadata import MAX_METADATA_DEPTH, read_json
 from inspection.intake.submission import Submission
 from inspection.models import Station
 from inspection.refusals import InvalidImage, InvalidRequest, LengthRequired
 from inspection.requests.form_reader import LimitedUploadHandler, file_too_large, form_fields, refuse_query_fields
-from inspection.requests.form_serializers import ImageFormSerializer
+from inspection.requests.form_serializers import (
+    MAX_BATCH_IMAGES,
+    BatchFormSerializer,
+    ImageFormSerializer,
+    PartFieldsSerializer,
+)
 
 IDEMPOTENCY_KEY_PATTERN = re.compile(r"[\x21-\x7e]{1,200}")
+MAX_BATCH_MEMORY_BYTES = 1  # bytes in memory; larger files of a batch are on disk
+# Leaves room for the image's number after the key of a batch
+MAX_BATCH_KEY_LENGTH = 196
 
 
 def read_submission(
@@ -35,6 +45,44 @@ def read_submission(
     form.is_valid(raise_exception=True)
     fields: dict[str, Any] = form.validated_data
     return replace(build_submission(fields["file"], fields, key, station), arrived=arrived)
+
+
+def read_batch(request: Request, station: Station) -> list[Submission]:
+    """Return the images in the order of their fields ``file``, with their ``parts`` metadata.
+
+    Raises the refusals of an invalid batch. The images themselves are not decoded yet.
+    """
+    key = read_idempotency_key(request)
+    if key is not None and len(key) > MAX_BATCH_KEY_LENGTH:
+        raise InvalidRequest(f"The Idempotency-Key of a batch may have at most {MAX_BATCH_KEY_LENGTH} characters.")
+    check_length(request, settings.MAX_BATCH_BYTES)
+    limit_upload(request, BatchFormSerializer, settings.MAX_BATCH_BYTES, max_memory_bytes=MAX_BATCH_MEMORY_BYTES)
+    files: Sequence[UploadedFile[bytes]] = request.FILES.getlist("file")
+    if not 1 <= len(files) <= MAX_BATCH_IMAGES:
+        raise InvalidRequest(
+            f"Send 1 to {MAX_BATCH_IMAGES} images in a batch, each as a field `file`. This batch has {len(files)}."
+        )
+    fields = _read_part_fields(request, len(files))
+    # A repeated batch finds the first answer of each image by the image's own key.
+    keys = [None if key is None else f"{key}:{number}" for number in range(len(files))]
+    return [build_submission(*image, station) for image in zip(files, fields, keys, strict=True)]
+
+
+def _read_part_fields(request: Request, count: int) -> list[Mapping[str, Any]]:
+    text = request.POST.get("parts")
+    if text is None:
+        return [{}] * count
+    try:
+        parts = read_json(text.encode(), MAX_METADATA_DEPTH + 2)
+    except ValueError as error:
+        raise InvalidRequest(f"`parts` cannot be read: {error}") from None
+    if not isinstance(parts, list) or len(parts) != count:
+        raise InvalidRequest("`parts` must be a JSON list with one object for each field `file`, in the same order.")
+    form = PartFieldsSerializer(data=parts, many=True)
+    if not form.is_valid():
+        raise ValidationError({f"parts[{number}]": error for number, error in form.errors.items()})
+    fields: list[Mapping[str, Any]] = form.validated_data
+    return fields
 
 
 def limit_upload(request: Request, form_class: type[Serializer[Any]], max_bytes: int, max_memory_bytes: int) -> None:

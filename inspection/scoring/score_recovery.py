@@ -9,10 +9,10 @@ import logging
 
 from django.db import Error as DatabaseTrouble
 
-from inspection.images import image_files
 from inspection.models import Inspection, Product
 from inspection.products import queue_ranking
 from inspection.scoring import near_duplicates, scoring, scoring_lease
+from mltasks.storage import atomic_files, object_store
 
 logger = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ def recover_scoring() -> int:
 
     A part whose process was killed at each of MAX_ATTEMPTS is not scored again: it goes to review.
     """
-    image_files.remove_old_drafts()
+    atomic_files.remove_old_drafts(object_store.draft_dir())
     scored = 0
     while scored < MAX_PARTS and (inspection := scoring_lease.take_lease(Inspection.objects.abandoned())) is not None:
         scoring.score(inspection)

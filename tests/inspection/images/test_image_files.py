@@ -118,7 +118,7 @@ def test_it_removes_what_killed_processes_left(settings: Any) -> None:
     (drafts / "gone.draft").symlink_to("what was renamed after the folder was listed")
     hours_ago = time.time() - 2 * atomic_files.DRAFT_MAX_AGE
     os.utime(old, (hours_ago, hours_ago))
-    assert image_files.remove_old_drafts() == 1
+    assert atomic_files.remove_old_drafts(object_store.draft_dir()) == 1
     assert young.exists()
     assert len(list_files(settings)) == 2
 
