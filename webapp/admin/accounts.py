@@ -29,15 +29,12 @@ class SuperuserAdmin(ModelAdmin):
     """Admin pages for superusers only; permissions do not open them."""
 
     def has_module_permission(self, request: HttpRequest) -> bool:
-        """Return True for superusers."""
         return _is_superuser(request)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """Return True for superusers."""
         return _is_superuser(request)
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Return True for superusers."""
         return _is_superuser(request)
 
     has_change_permission = has_delete_permission = has_view_permission
@@ -93,11 +90,9 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg]  # no su
         form.instance.groups.add(*others)
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        """Return True if the person may change accounts and this one."""
         return bool(super().has_change_permission(request, obj)) and _may_change(request, obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        """Return True if the person may delete accounts and this one."""
         return bool(super().has_delete_permission(request, obj)) and _may_change(request, obj)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -30,22 +29,11 @@ PAST_DAYS_CACHE_SECONDS = 300
 PROMOTION_GRACE = timedelta(minutes=1)
 
 
-@dataclass(frozen=True)
-class VerdictCounts:
-    """Number of parts by verdict."""
-
-    passed: int = 0
-    review: int = 0
-    failed: int = 0
-
-    @property
-    def total(self) -> int:
-        """Return the number of all parts."""
-        return self.passed + self.review + self.failed
+VerdictCounts = dict[str, int]
 
 
 def counts_today(product: Product) -> VerdictCounts:
-    """Count parts since local midnight, without imported folders."""
+    """Count parts since local midnight, without imported folders: ``passed, review, failed, total``."""
     return _count_verdicts(_inspected(product).filter(received_at__gte=_midnight(timezone.localdate())))
 
 
@@ -55,7 +43,7 @@ def daily_counts(product: Product) -> list[dict[str, Any]]:
     dates = [last - timedelta(days=back) for back in range(DAYS - 1, -1, -1)]
     counts = {**_past_counts(product, dates[0], last), last: counts_today(product)}
     promoted = _promotions_by_day(product, dates[0])
-    return [{"date": day, **vars(counts.get(day, VerdictCounts())), "promoted": promoted.get(day, [])} for day in dates]
+    return [{"date": day, **counts.get(day, _verdict_counts({})), "promoted": promoted.get(day, [])} for day in dates]
 
 
 def queue_summary(product: Product) -> dict[str, Any]:
@@ -163,7 +151,9 @@ def _count_verdicts(parts: QuerySet[Inspection]) -> VerdictCounts:
 
 
 def _verdict_counts(by_verdict: dict[str, int]) -> VerdictCounts:
-    return VerdictCounts(by_verdict.get("PASS", 0), by_verdict.get("REVIEW", 0), by_verdict.get("FAIL", 0))
+    keys = {"passed": "PASS", "review": "REVIEW", "failed": "FAIL"}
+    counts = {key: by_verdict.get(verdict, 0) for key, verdict in keys.items()}
+    return counts | {"total": sum(counts.values())}
 
 
 def _past_counts(product: Product, first: date, end: date) -> dict[date, VerdictCounts]:

@@ -20,7 +20,8 @@ def client_address(request: HttpRequest) -> Address | None:
     """
     address = _parse_address(request.META.get("REMOTE_ADDR", ""))
     forwarded = request.headers.get("X-Forwarded-For", "").split(",")
-    while address is not None and forwarded and is_trusted_proxy(address):
+    proxies = [ip_network(text, strict=False) for text in settings.TRUSTED_PROXIES]
+    while address is not None and forwarded and any(address in network for network in proxies):
         reported = _parse_address(forwarded.pop())
         if reported is None:
             break
@@ -34,11 +35,6 @@ def lockout_address(request: HttpRequest) -> str | None:
     if isinstance(address, IPv6Address):
         return str(ip_network((address, _IPV6_OWNER_PREFIX), strict=False).network_address)
     return str(address) if address else None
-
-
-def is_trusted_proxy(address: Address) -> bool:
-    """Return True if the address is in TRUSTED_PROXIES."""
-    return any(address in ip_network(text, strict=False) for text in settings.TRUSTED_PROXIES)
 
 
 def _parse_address(text: str) -> Address | None:

@@ -22,7 +22,7 @@ threads = _env.integer("WEB_THREADS", min(256, 32 + available_cores()), 2, 256)
 worker_connections = 500
 # No preload: OpenVINO's threads do not survive a fork.
 preload_app = False
-# Seconds for running requests after a stop; `make up` promises ten seconds in all.
+# Seconds for running requests after a stop; `make up` stops within 10 s.
 graceful_timeout = 4
 # Seconds after which a process with a stalled loop is ended; half of it for stalled threads.
 timeout = _env.integer("WEB_TIMEOUT", 60, 2, 3600)

@@ -39,7 +39,6 @@ class NoStoreMiddleware:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Answer with the header."""
         response = self._get_response(request)
         response["Cache-Control"] = "private, no-store"
         return response

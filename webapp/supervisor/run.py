@@ -6,9 +6,9 @@ import os
 import signal
 import time
 from collections.abc import Collection
-from dataclasses import dataclass
-from pathlib import Path
 from types import FrameType
+
+from django.conf import settings
 
 from webapp.config import credentials
 from webapp.supervisor import processes
@@ -22,31 +22,16 @@ from webapp.supervisor.web_watch import WebWatch
 from webapp.supervisor.welcome import Welcome
 
 _POLL_SECONDS = 0.2
-# Programs get this time, then SIGKILL; the database needs up to three seconds more. Ten seconds are promised, and on
-# a busy machine everything takes longer.
+# Programs get this time, then SIGKILL; the database needs up to 3 s more. A stop may take 10 s, and everything takes
+# longer on a busy machine.
 _STOP_SECONDS = 5.0
 
 
-@dataclass(frozen=True, slots=True)
-class Site:
-    """Folders, port and embedded servers of a site."""
-
-    base: Path
-    var: Path
-    media: Path
-    port: int
-    demo: bool = True
-    embedded_postgres: bool = True
-    embedded_valkey: bool = True
-    # Host name of the web server's health check
-    host: str = "127.0.0.1"
-
-
 class Supervisor:
-    """Foreground runner of a site, until it is told to stop."""
+    """Foreground runner of the system, until it is told to stop."""
 
-    def __init__(self, site: Site, console: Console) -> None:
-        self._site, self._console = site, console
+    def __init__(self, console: Console) -> None:
+        self._console = console
         self._stop_requests = 0
         self._children: list[Child] = []
 
@@ -57,19 +42,20 @@ class Supervisor:
                 signal.signal(number, self._count_stop_request)
         processes.adopt_orphans()
         try:
-            with lock_var_folder(self._site.var):
-                refuse_busy_port(self._site.port)
+            with lock_var_folder(settings.VAR):
+                refuse_busy_port(settings.PORT)
                 return self._run()
         except StartRefused as error:
             self._console.say(str(error))
             return 1
 
     def _run(self) -> int:
-        site = self._site
-        servers = Servers(site.var, self._console, postgres=site.embedded_postgres, valkey=site.embedded_valkey)
+        servers = Servers(
+            settings.VAR, self._console, postgres=not settings.DATABASE_NAMED, valkey=not settings.BROKER_NAMED
+        )
         # A site is not ready without its image folder, and the first image may come late.
-        site.media.mkdir(parents=True, exist_ok=True)
-        printed_logins = credentials.load_logins(site.var)
+        settings.MEDIA_ROOT.mkdir(parents=True, exist_ok=True)
+        printed_logins = credentials.load_logins(settings.VAR)
         try:
             servers.start()
             if not self._stop_requests and self._set_up():
@@ -92,12 +78,12 @@ class Supervisor:
         return child.exit_code == 0
 
     def _watch(self, servers: Servers, printed_logins: Collection[str]) -> None:
-        children = [self._child(program) for program in programs(demo=self._site.demo)]
+        children = [self._child(program) for program in programs(demo=settings.DEMO)]
         for child in children:
             child.start()
-        demo = credentials.DEMO_USERS if self._site.demo else ()
-        welcome = Welcome(self._site.port, self._site.var, self._console, printed_logins=printed_logins, demo=demo)
-        web = WebWatch(children[0], self._site.port, self._site.host)
+        demo = credentials.DEMO_USERS if settings.DEMO else ()
+        welcome = Welcome(settings.PORT, settings.VAR, self._console, printed_logins=printed_logins, demo=demo)
+        web = WebWatch(children[0], settings.PORT, settings.ALLOWED_HOSTS[0].lstrip("."))
         while not self._stop_requests:
             time.sleep(_POLL_SECONDS)
             welcome.print_when_ready()
@@ -109,10 +95,9 @@ class Supervisor:
         web.stop()
 
     def _child(self, program: Program) -> Child:
-        site = self._site
         # Absolute folders of this process, independent of a child's working directory.
-        environment = {"VAR": str(site.var), "MEDIA_ROOT": str(site.media), "PORT": str(site.port)}
-        child = Child(program, self._console, site.base, os.environ | environment | {"PYTHONUNBUFFERED": "1"})
+        environment = {name: str(getattr(settings, name)) for name in ("VAR", "MEDIA_ROOT", "PORT")}
+        child = Child(program, self._console, settings.BASE_DIR, os.environ | environment | {"PYTHONUNBUFFERED": "1"})
         self._children.append(child)
         return child
 
@@ -125,7 +110,7 @@ class Supervisor:
         if stragglers:
             self._console.say(f"Killed the processes that did not stop: {', '.join(stragglers)}")
         servers.stop(at_once=self._stop_requests > 1)
-        self._console.say(f"Stopped in {time.monotonic() - begun:.1f} s. All data are kept in {self._site.var}.")
+        self._console.say(f"Stopped in {time.monotonic() - begun:.1f} s. All data are kept in {settings.VAR}.")
 
     def _count_stop_request(self, number: int, frame: FrameType | None) -> None:
         self._stop_requests += 1

@@ -15,5 +15,4 @@ class Command(BaseCommand):
     help = "Create the demo: product, labeled set, trained and promoted version, station and two accounts."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Make the demo and report each step."""
         make_demo(self.stdout.write)

@@ -26,7 +26,6 @@ class Command(BaseCommand):
     help = "Send the demo's parts over HTTP: a quick burst, then one every --interval seconds."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Add pace and amount."""
         parser.add_argument("--interval", type=float, default=20.0, help="seconds between parts after the burst")
         parser.add_argument("--burst", type=int, default=40, help="parts sent at once at the start")
         parser.add_argument("--full", type=int, default=60, help="pause while this many parts wait for review")

@@ -23,7 +23,6 @@ class Command(BaseCommand):
     help = "Copy this machine's images, versions and backbones into the shared bucket."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Add --replace."""
         parser.add_argument(
             "--replace",
             action="store_true",

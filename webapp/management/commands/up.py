@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand, CommandParser
 
 from webapp.supervisor.console import Console
 from webapp.supervisor.parent_death import set_parent_death_signal
-from webapp.supervisor.run import Site, Supervisor
+from webapp.supervisor.run import Supervisor
 
 
 class Command(BaseCommand):
@@ -20,21 +20,9 @@ class Command(BaseCommand):
     help = "Run the whole system in the foreground; Ctrl-C stops it."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Add --tied."""
         parser.add_argument("--tied", action="store_true", help="Stop when the process that started this one dies.")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Run until a stop signal."""
         if options["tied"]:
             set_parent_death_signal(signal.SIGTERM)
-        site = Site(
-            base=settings.BASE_DIR,
-            var=settings.VAR,
-            media=settings.MEDIA_ROOT,
-            port=settings.PORT,
-            demo=settings.DEMO,
-            embedded_postgres=not settings.DATABASE_NAMED,
-            embedded_valkey=not settings.BROKER_NAMED,
-            host=settings.ALLOWED_HOSTS[0].lstrip("."),
-        )
-        sys.exit(Supervisor(site, Console(settings.VAR / "logs" / "up.log")).run())
+        sys.exit(Supervisor(Console(settings.VAR / "logs" / "up.log")).run())
