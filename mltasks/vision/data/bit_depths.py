@@ -95,21 +95,20 @@ def to_8_bits(
         four = np.asarray(decode_raw(FOUR_BYTES)).astype(np.uint16)
         high_bytes, low_bytes = four[..., [0, 2]], four[..., [1, 3]]
     else:
-        again = decode_raw(LOW_BYTES[wide.raw_mode])
-        high_bytes, low_bytes = np.asarray(image).astype(np.uint16), np.asarray(again).astype(np.uint16)
+        high_bytes = np.asarray(image).astype(np.uint16)
+        low_bytes = np.asarray(decode_raw(LOW_BYTES[wide.raw_mode])).astype(np.uint16)
     values: Values = (high_bytes << 8 | low_bytes).astype(np.uint16)
     return Image.fromarray(_scaled_channels(values, depth))
 
 
 def with_raw_mode(image: Image.Image, raw_mode: str) -> Image.Image:
     """Set the opened image to decode by another raw mode with as many bytes, and return it."""
-    tiles: Any = image
-    tiles.tile = [tile._replace(args=_with_mode(tile.args, raw_mode)) for tile in tiles.tile]
+    opened: Any = image
+    opened.tile = [
+        tile._replace(args=raw_mode if isinstance(tile.args, str) else (raw_mode, *tile.args[1:]))
+        for tile in opened.tile
+    ]
     return image
-
-
-def _with_mode(args: Any, raw_mode: str) -> Any:
-    return raw_mode if isinstance(args, str) else (raw_mode, *args[1:])
 
 
 def _raw_mode(image: Image.Image) -> str:

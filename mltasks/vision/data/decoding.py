@@ -231,15 +231,15 @@ def _load(stream: BinaryIO, options: _ReadOptions) -> LoadedImage:
 
 def _load_jpeg(stream: BinaryIO, image: Image.Image, header: ImageHeader, options: _ReadOptions) -> LoadedImage:
     orientation = _orientation(image)
-    upright = (image.height, image.width) if orientation in SIDEWAYS_ORIENTATIONS else image.size
+    sideways = orientation in SIDEWAYS_ORIENTATIONS
+    upright = image.size[::-1] if sideways else image.size
     region = options.region(upright)
     if options.size is not None:
-        _set_draft_scale(image, upright, orientation in SIDEWAYS_ORIENTATIONS, region, options.size)
+        _set_draft_scale(image, upright, sideways, region, options.size)
     stream.seek(0)
     decoded = decode_jpeg(image, stream.read(), (header.width, header.height), options.limits)
-    return _loaded_image(
-        header, _transpose_upright(to_rgb(decoded.pixels), orientation), upright, region, decoded.damage
-    )
+    pixels = _transpose_upright(to_rgb(decoded.pixels), orientation)
+    return _loaded_image(header, pixels, upright, region, decoded.damage)
 
 
 def _decode_again(stream: BinaryIO, header: ImageHeader, raw_mode: str) -> Image.Image:
@@ -256,9 +256,10 @@ def _loaded_image(
     damage: str = "",
     bit_depth: int | None = None,
 ) -> LoadedImage:
-    box = _scaled(region, pixels.width / full[0], pixels.height / full[1])
-    width, height = full
-    return LoadedImage(header, width, height, pixels, box, damage, bit_depth)
+    across, down = pixels.width / full[0], pixels.height / full[1]
+    right, bottom = region.x + region.width, region.y + region.height
+    box = (region.x * across, region.y * down, right * across, bottom * down)
+    return LoadedImage(header, *full, pixels, box, damage, bit_depth)
 
 
 def _transpose_upright(pixels: Image.Image, orientation: int) -> Image.Image:
@@ -284,15 +285,6 @@ def _clamped(roi: Roi | None, upright: tuple[int, int]) -> Roi:
             "invalid_image", f"The region of interest starts at {roi.x},{roi.y}, outside the {width} × {height} image."
         )
     return Roi(roi.x, roi.y, min(roi.width, width - roi.x), min(roi.height, height - roi.y))
-
-
-def _scaled(region: Roi, across: float, down: float) -> tuple[float, float, float, float]:
-    return (
-        region.x * across,
-        region.y * down,
-        (region.x + region.width) * across,
-        (region.y + region.height) * down,
-    )
 
 
 def _orientation(image: Image.Image) -> int:

@@ -76,16 +76,20 @@ def group_near_duplicates(fingerprints: Sequence[Fingerprint]) -> list[int]:
     count = len(fingerprints)
     if count < MIN_IMAGES:
         return list(range(count))
+    contents = [(image.width, image.height, image.texture.tobytes()) for image in fingerprints]
     # A fixed order, so that ties and rounding don't depend on the caller
-    order = sorted(range(count), key=lambda at: _sort_key(fingerprints[at]))
-    ranked = [fingerprints[at] for at in order]
-    textures = np.stack([one.texture for one in ranked])
-    pairs = near_duplicate_pairs(textures, np.array([(one.width, one.height) for one in ranked]))
+    order = sorted(range(count), key=contents.__getitem__)
     joined = DisjointSets[int]()
-    for one, other in pairs:
-        joined.join(joined.find(order[other]), joined.find(order[one]))
+    for first, second in near_duplicate_pairs(*stack_fingerprints([fingerprints[at] for at in order])):
+        joined.join(joined.find(order[second]), joined.find(order[first]))
     numbers: dict[int, int] = {}
     return [numbers.setdefault(joined.find(at), len(numbers)) for at in range(count)]
+
+
+def stack_fingerprints(fingerprints: Sequence[Fingerprint]) -> tuple[NDArray[np.float16], NDArray[np.int64]]:
+    """Return the textures ``[n, 64, 64]`` and the sizes ``[n, 2]`` (width, height)."""
+    sizes = [(image.width, image.height) for image in fingerprints]
+    return np.stack([image.texture for image in fingerprints]), np.array(sizes)
 
 
 def file_group(sha256: str) -> str:
@@ -106,12 +110,12 @@ def group_samples(samples: Sequence[Sample], has_part_id: Sequence[bool]) -> lis
         raise ValueError(f"{len(samples)} samples came with {len(has_part_id)} flags.")
     if all(has_part_id):
         return list(samples)
-    read = [(at, found) for at, sample in enumerate(samples) if (found := _fingerprint_or_none(sample))]
-    likes: dict[int, list[int]] = {}
-    for (at, _), number in zip(read, group_near_duplicates([found for _, found in read]), strict=True):
-        likes.setdefault(number, []).append(at)
+    fingerprints = {at: image for at, sample in enumerate(samples) if (image := _fingerprint_or_none(sample))}
+    groups: dict[int, list[int]] = {}
+    for at, number in zip(fingerprints, group_near_duplicates(list(fingerprints.values())), strict=True):
+        groups.setdefault(number, []).append(at)
     group_of: dict[int, str] = {}
-    for members in likes.values():
+    for members in groups.values():
         named = [at for at in members if has_part_id[at]] or members
         group_of.update(dict.fromkeys(members, min(samples[at].group for at in named)))
     return [
@@ -135,7 +139,3 @@ def _texture(grey: NDArray[np.float32]) -> NDArray[np.float16]:
     detail = grey - blur @ grey @ blur.T
     contrast = np.sqrt(blur @ (detail * detail) @ blur.T) + CONTRAST_FLOOR
     return np.asarray(detail / contrast, dtype=np.float16)
-
-
-def _sort_key(fingerprint: Fingerprint) -> tuple[int, int, bytes]:
-    return fingerprint.width, fingerprint.height, fingerprint.texture.tobytes()

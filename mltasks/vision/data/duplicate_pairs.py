@@ -38,13 +38,13 @@ def near_duplicate_pairs(textures: Textures, sizes: NDArray[np.int64]) -> list[t
 
     ``sizes`` is ``[n, 2]`` in pixels.
     """
-    found: list[tuple[int, int]] = []
+    pairs: list[tuple[int, int]] = []
     for members in fixture_populations(textures):
         # Fewer images don't separate common content from their own.
         if len(members) >= MIN_IMAGES:
-            pairs = members[_pairs_in_population(textures[members], sizes[members])]
-            found += [(int(one), int(other)) for one, other in pairs]
-    return found
+            near = members[_pairs_in_population(textures[members], sizes[members])]
+            pairs += [(int(first), int(second)) for first, second in near]
+    return pairs
 
 
 def fixture_populations(textures: Textures) -> list[NDArray[np.int64]]:
@@ -55,30 +55,25 @@ def fixture_populations(textures: Textures) -> list[NDArray[np.int64]]:
     """
     halved = coarse_vectors(textures)
     free = np.ones(len(halved), dtype=bool)
-    found = []
+    populations = []
     for leader in range(0, len(halved), -(-len(halved) // MAX_LEADERS)):
         like = free & (halved @ halved[leader] > FIXTURE_CORRELATION)
         if free[leader] and like.any():
             like = free & (halved @ _unit_rows(halved[like].mean(0)[None])[0] > FIXTURE_CORRELATION)
             if like.sum() >= MIN_FIXTURE_IMAGES:
-                found.append(np.flatnonzero(like))
+                populations.append(np.flatnonzero(like))
                 free &= ~like
-    return [*found, np.flatnonzero(free)]
+    return [*populations, np.flatnonzero(free)]
 
 
 def _pairs_in_population(textures: Textures, sizes: NDArray[np.int64]) -> Pairs:
-    own = residual_textures(textures)
+    own = subtract_common(textures, *common_components(textures))
     near, rivals = _candidate_pairs(coarse_vectors(own), sizes)
-    likeness = aligned_similarity(own, near)
+    similarities = aligned_similarity(own, near)
     backdrop = aligned_similarity(own, rivals).reshape(len(own), -1).max(1)
     room = 1 - np.maximum(backdrop[near[:, 0]], backdrop[near[:, 1]])
-    alike: Pairs = near[(likeness > MIN_SIMILARITY) & (1 - likeness < MAX_DISTANCE_RATIO * room)]
-    return alike
-
-
-def residual_textures(textures: Textures) -> Textures:
-    """Subtract the population's common content from each texture; the shape stays."""
-    return subtract_common(textures, *common_components(textures))
+    duplicates: Pairs = near[(similarities > MIN_SIMILARITY) & (1 - similarities < MAX_DISTANCE_RATIO * room)]
+    return duplicates
 
 
 def common_components(textures: Textures) -> tuple[Floats, Floats]:
@@ -120,11 +115,11 @@ def aligned_similarity(residuals: Textures, pairs: Pairs) -> Floats:
 def coarse_vectors(textures: Textures) -> Floats:
     """Halve textures by averaging and return unit vectors ``[n, side² / 4]``."""
     count, side, _ = textures.shape
-    found = np.empty((count, side * side // 4), dtype=np.float32)
+    vectors = np.empty((count, side * side // 4), dtype=np.float32)
     for rows in _blocks(count):
         halves = textures[rows].astype(np.float32).reshape(-1, side // 2, 2, side // 2, 2)
-        found[rows] = _unit_rows(halves.mean((2, 4)))
-    return found
+        vectors[rows] = _unit_rows(halves.mean((2, 4)))
+    return vectors
 
 
 def _candidate_pairs(halved: Floats, sizes: NDArray[np.int64]) -> tuple[Pairs, Pairs]:
@@ -132,34 +127,46 @@ def _candidate_pairs(halved: Floats, sizes: NDArray[np.int64]) -> tuple[Pairs, P
 
     Each image has ``BACKDROP_IMAGES`` backdrop pairs, with images beyond any likely group.
     """
-    count = len(halved)
-    # The backdrop must not contain duplicates: its rank grows with the number of images.
-    rank = min(5 + count // 20, count - 1 - BACKDROP_IMAGES)
     near: list[Pairs] = []
     rivals: list[Pairs] = []
-    for rows in _blocks(count):
-        likeness = halved[rows] @ halved.T
-        at = np.arange(count)[rows]
-        likeness[np.arange(len(at)), at] = -2
-        ranks = list(range(rank, rank + BACKDROP_IMAGES))
-        rivals.append(_pairs(at, np.argpartition(-likeness, ranks, axis=1)[:, rank : rank + BACKDROP_IMAGES]))
-        likeness[~same_size(sizes[rows], sizes)] = -2
-        nearest = np.argpartition(-likeness, min(MAX_NEIGHBORS, count - 1), axis=1)[:, :MAX_NEIGHBORS]
-        enough = np.take_along_axis(likeness, nearest, axis=1) > MIN_COARSE_SIMILARITY
-        near.append(_pairs(at, nearest)[enough.ravel()])
+    for rows in _blocks(len(halved)):
+        similarities = halved[rows] @ halved.T
+        at = np.arange(len(halved))[rows]
+        similarities[np.arange(len(at)), at] = -2
+        rivals.append(pair_with(at, backdrop_columns(similarities)))
+        similarities[~same_size(sizes[rows], sizes)] = -2
+        near.append(nearest_pairs(at, similarities))
     return np.unique(np.sort(np.concatenate(near), axis=1), axis=0), np.concatenate(rivals)
 
 
-def _pairs(at: NDArray[np.int64], others: NDArray[np.int64]) -> Pairs:
+def backdrop_columns(similarities: Floats) -> NDArray[np.int64]:
+    """Return ``[n, BACKDROP_IMAGES]``: each row's columns ranked beyond any likely group of duplicates."""
+    # The rank grows with the number of images, because the images may contain undetected duplicates.
+    count = similarities.shape[1]
+    rank = min(5 + count // 20, count - 1 - BACKDROP_IMAGES)
+    ranks = list(range(rank, rank + BACKDROP_IMAGES))
+    return np.argpartition(-similarities, ranks, axis=1)[:, rank : rank + BACKDROP_IMAGES]
+
+
+def nearest_pairs(at: NDArray[np.int64], similarities: NDArray[np.floating]) -> Pairs:
+    """Return pairs of the images ``at``, one per row, with their nearest columns."""
+    kept = min(MAX_NEIGHBORS, similarities.shape[1] - 1)
+    nearest = np.argpartition(-similarities, kept, axis=1)[:, :kept]
+    near = np.take_along_axis(similarities, nearest, axis=1) > MIN_COARSE_SIMILARITY
+    return pair_with(at, nearest)[near.ravel()]
+
+
+def pair_with(at: NDArray[np.int64], others: NDArray[np.int64]) -> Pairs:
+    """Return pairs ``[n × m, 2]`` of each position in ``at`` with its row of ``others`` ``[n, m]``."""
     return np.stack([np.repeat(at, others.shape[1]), others.ravel()], axis=1)
 
 
 def same_size(first: NDArray[np.int64], second: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Return ``[n, m]``: True if images of ``[n, 2]`` and ``[m, 2]`` pixels may show one part."""
     close = np.ones((len(first), len(second)), dtype=bool)
-    for one, other in zip(first.T.astype(np.float32), second.T.astype(np.float32), strict=True):
-        allowed = np.maximum(SIZE_TOLERANCE_PIXELS, SIZE_TOLERANCE_SHARE * np.maximum(one[:, None], other))
-        close &= np.abs(one[:, None] - other) <= allowed
+    for left, right in zip(first.T.astype(np.float32), second.T.astype(np.float32), strict=True):
+        allowed = np.maximum(SIZE_TOLERANCE_PIXELS, SIZE_TOLERANCE_SHARE * np.maximum(left[:, None], right))
+        close &= np.abs(left[:, None] - right) <= allowed
     return close
 
 
@@ -173,8 +180,8 @@ def _tangents(mean: Floats) -> Floats:
     dy, dx = np.gradient(mean)
     dyy, dyx = np.gradient(dy)
     dxx = np.gradient(dx, axis=1)
-    flat = [np.ones_like(mean), mean, dx, dy, across * dx, down * dx, across * dy, down * dy, dxx, dyx, dyy]
-    basis, _ = np.linalg.qr(np.stack([one.ravel() for one in flat], axis=1))
+    movements = [np.ones_like(mean), mean, dx, dy, across * dx, down * dx, across * dy, down * dy, dxx, dyx, dyy]
+    basis, _ = np.linalg.qr(np.stack([movement.ravel() for movement in movements], axis=1))
     return np.asarray(basis, dtype=np.float32)
 
 

@@ -10,16 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mltasks.vision.data.duplicate_groups import TEXTURE_SIDE, Fingerprint
+from mltasks.vision.data.duplicate_groups import TEXTURE_SIDE, Fingerprint, stack_fingerprints
 from mltasks.vision.data.duplicate_pairs import (
-    BACKDROP_IMAGES,
     MAX_DISTANCE_RATIO,
-    MAX_NEIGHBORS,
     MIN_COARSE_SIMILARITY,
     MIN_IMAGES,
     MIN_SIMILARITY,
@@ -27,9 +24,12 @@ from mltasks.vision.data.duplicate_pairs import (
     Pairs,
     Textures,
     aligned_similarity,
+    backdrop_columns,
     coarse_vectors,
     common_components,
     fixture_populations,
+    nearest_pairs,
+    pair_with,
     same_size,
     subtract_common,
 )
@@ -70,24 +70,23 @@ def best_earlier_match(reference: Sequence[Fingerprint], new: Sequence[Fingerpri
     ``reference`` should hold no near-duplicates. With fewer than eight images of one fixture, their common content is
     unknown, and only the identical image matches.
     """
-    every = [*reference, *new]
-    found = np.zeros(len(every), dtype=np.float32)
-    repeated = np.full(len(every), -1)
+    images = [*reference, *new]
+    similarities = np.zeros(len(images), dtype=np.float32)
+    duplicate_of = np.full(len(images), -1)
     if new:
-        textures = np.stack([one.texture for one in every])
-        sizes = np.array([(one.width, one.height) for one in every])
+        textures, sizes = stack_fingerprints(images)
         for members in fixture_populations(textures):
             if len(members) >= MIN_IMAGES:
                 before = int((members < len(reference)).sum())
                 base = _base_positions(textures[members], before)
-                found[members], pairs = _similarity_to_earlier(textures[members], sizes[members], base, before)
-                repeated[members[pairs[:, 0]]] = members[pairs[:, 1]]
+                similarities[members], pairs = _similarity_to_earlier(textures[members], sizes[members], base, before)
+                duplicate_of[members[pairs[:, 0]]] = members[pairs[:, 1]]
         halved = coarse_vectors(textures)
         earlier = np.tril(halved @ halved.T, -1)
         same = earlier.max(1) > _IDENTICAL_CORRELATION
-        found[same], repeated[same] = 1.0, earlier.argmax(1)[same]
-    told = zip(found[len(reference) :], repeated[len(reference) :], strict=True)
-    return [BestMatch(float(likeness), int(one) if one >= 0 else None) for likeness, one in told]
+        similarities[same], duplicate_of[same] = 1.0, earlier.argmax(1)[same]
+    matches = zip(similarities[len(reference) :], duplicate_of[len(reference) :], strict=True)
+    return [BestMatch(float(similarity), int(at) if at >= 0 else None) for similarity, at in matches]
 
 
 def _base_positions(textures: Textures, reference_count: int) -> NDArray[np.int64]:
@@ -116,39 +115,27 @@ def _similarity_to_earlier(
     """
     own = subtract_common(textures, *common_components(textures[base]))
     halved = coarse_vectors(own)
-    likeness = halved @ halved.T
-    found = np.clip(np.tril(likeness, -1).max(1), 0.0, _MAX_OTHER_SIMILARITY).astype(np.float32)
-    earlier = np.tril(same_size(sizes, sizes), -1) & (likeness > MIN_COARSE_SIMILARITY)
+    coarse = halved @ halved.T
+    best = np.clip(np.tril(coarse, -1).max(1), 0.0, _MAX_OTHER_SIMILARITY).astype(np.float32)
+    earlier = np.tril(same_size(sizes, sizes), -1) & (coarse > MIN_COARSE_SIMILARITY)
     earlier[:before] = False
-    near = _nearest(np.where(earlier, likeness, -2.0))
-    room = 1.0 - _backdrop(own, likeness, base, near)
-    alike = aligned_similarity(own, near)
-    kept = (alike > MIN_SIMILARITY) & (1.0 - alike < MAX_DISTANCE_RATIO * room)
-    pairs = near[kept][np.argsort(alike[kept], kind="stable")]
-    found[pairs[:, 0]] = 1.0
-    return found, pairs
+    near = nearest_pairs(np.arange(len(coarse)), np.where(earlier, coarse, -2.0))
+    room = 1.0 - _backdrop(own, coarse, base, near)
+    aligned = aligned_similarity(own, near)
+    kept = (aligned > MIN_SIMILARITY) & (1.0 - aligned < MAX_DISTANCE_RATIO * room)
+    pairs = near[kept][np.argsort(aligned[kept], kind="stable")]
+    best[pairs[:, 0]] = 1.0
+    return best, pairs
 
 
-def _nearest(likeness: NDArray[Any]) -> Pairs:
-    """Return pairs (later, earlier) of each image with its nearest earlier images."""
-    kept = min(MAX_NEIGHBORS, likeness.shape[1] - 1)
-    others = np.argpartition(-likeness, kept, axis=1)[:, :kept]
-    pairs = np.stack([np.repeat(np.arange(len(likeness)), kept), others.ravel()], axis=1)
-    return np.asarray(pairs[likeness[pairs[:, 0], pairs[:, 1]] > MIN_COARSE_SIMILARITY], dtype=np.int64)
-
-
-def _backdrop(residuals: Textures, likeness: Floats, base: NDArray[np.int64], near: Pairs) -> Floats:
+def _backdrop(residuals: Textures, coarse: Floats, base: NDArray[np.int64], near: Pairs) -> Floats:
     """Return each pair's similarity to the backdrop: base images beyond the nearest ones.
 
     Backdrop images can't show the same part.
     """
-    asked, places = np.unique(near, return_inverse=True)
-    to_base = likeness[:, base].copy()
+    images, places = np.unique(near, return_inverse=True)
+    to_base = coarse[:, base].copy()
     to_base[base, np.arange(len(base))] = -2.0
-    # The base may contain undetected duplicates.
-    rank = min(5 + len(base) // 20, len(base) - 1 - BACKDROP_IMAGES)
-    ranks = list(range(rank, rank + BACKDROP_IMAGES))
-    rivals = np.argpartition(-to_base[asked], ranks, axis=1)[:, rank : rank + BACKDROP_IMAGES]
-    pairs = np.stack([np.repeat(asked, BACKDROP_IMAGES), base[rivals].ravel()], axis=1)
-    found = aligned_similarity(residuals, pairs).reshape(len(asked), BACKDROP_IMAGES).max(1)
-    return np.asarray(found[places.reshape(near.shape)].max(1), dtype=np.float32)
+    rivals = base[backdrop_columns(to_base[images])]
+    backdrop = aligned_similarity(residuals, pair_with(images, rivals)).reshape(rivals.shape).max(1)
+    return np.asarray(backdrop[places.reshape(near.shape)].max(1), dtype=np.float32)

@@ -21,13 +21,13 @@ class NotEnoughLabels(ValueError):  # noqa: N818 - the domain's word, and what p
     def __init__(self, good_missing: int, defect_missing: int) -> None:
         self.good_missing = good_missing
         self.defect_missing = defect_missing
-        wanted = [
+        missing = [
             f"{count} more {word} part{'s' if count > 1 else ''}"
             for count, word in ((good_missing, "good"), (defect_missing, "defective"))
             if count
         ]
         super().__init__(
-            f"Training needs {MIN_PARTS_PER_CLASS} different parts of each class: label {' and '.join(wanted)}."
+            f"Training needs {MIN_PARTS_PER_CLASS} different parts of each class: label {' and '.join(missing)}."
         )
 
 
@@ -83,23 +83,25 @@ def split_in_two(
     """
     split_of = assign_parts(collect_parts([samples[index] for index in indices]), shares, seed)
     first, second = shares
-    found: dict[str, list[int]] = {first: [], second: []}
+    sides: dict[str, list[int]] = {first: [], second: []}
     for index in indices:
-        found[split_of[samples[index].sha256, samples[index].group]].append(index)
-    return found[first], found[second]
+        sides[split_of[samples[index].sha256, samples[index].group]].append(index)
+    return sides[first], sides[second]
 
 
 def part_keys(samples: Sequence[Sample]) -> list[str]:
     """Return the key of each sample's part; samples that must stay together share a key."""
-    key_of = {(one.sha256, one.group): part.key for part in collect_parts(samples) for one in part.samples}
+    parts = collect_parts(samples)
+    key_of = {(sample.sha256, sample.group): part.key for part in parts for sample in part.samples}
     return [key_of[sample.sha256, sample.group] for sample in samples]
 
 
 def check_class_counts(parts: Sequence[Part]) -> int:
     """Return the number of parts of the rarer class. Raises NotEnoughLabels below four."""
     count = Counter(part.target for part in parts)
-    if min(count[GOOD], count[DEFECT]) < MIN_PARTS_PER_CLASS:
-        raise NotEnoughLabels(max(0, MIN_PARTS_PER_CLASS - count[GOOD]), max(0, MIN_PARTS_PER_CLASS - count[DEFECT]))
+    missing = [max(0, MIN_PARTS_PER_CLASS - count[target]) for target in (GOOD, DEFECT)]
+    if any(missing):
+        raise NotEnoughLabels(*missing)
     return min(count[GOOD], count[DEFECT])
 
 
@@ -112,7 +114,7 @@ def collect_parts(samples: Sequence[Sample]) -> list[Part]:
     for sample in samples:
         members.setdefault(joined.find(f"file {sample.sha256}"), []).append(sample)
     # The key comes from the members, so it doesn't depend on their order.
-    return [Part(min(one.sha256 + one.group for one in group), tuple(group)) for group in members.values()]
+    return [Part(min(sample.sha256 + sample.group for sample in part), tuple(part)) for part in members.values()]
 
 
 def assign_parts(parts: Sequence[Part], shares: Mapping[str, float], seed: int) -> dict[tuple[str, str], str]:
@@ -125,7 +127,11 @@ def assign_parts(parts: Sequence[Part], shares: Mapping[str, float], seed: int) 
     have: Counter[tuple[str, object]] = Counter()
     for part in parts:
         totals.update({part.stratum: len(part.samples), part.target: len(part.samples)})
-    for part in sorted(parts, key=lambda part: (-len(part.samples), _hash_order(seed, part.key))):
+
+    def order(part: Part) -> tuple[int, str]:
+        return -len(part.samples), hashlib.sha256(f"{seed}:{part.key}".encode()).hexdigest()
+
+    for part in sorted(parts, key=order):
         marks: tuple[object, object] = (part.stratum, part.target)
 
         def shortfall(split: str, marks: tuple[object, object] = marks) -> float:
@@ -135,7 +141,3 @@ def assign_parts(parts: Sequence[Part], shares: Mapping[str, float], seed: int) 
         have.update({(chosen, mark): len(part.samples) for mark in marks})
         split_of.update({(sample.sha256, sample.group): chosen for sample in part.samples})
     return split_of
-
-
-def _hash_order(seed: int, key: str) -> str:
-    return hashlib.sha256(f"{seed}:{key}".encode()).hexdigest()
