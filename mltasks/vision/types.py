@@ -164,14 +164,13 @@ class TrainConfig:
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self:
         """Build a config. Raises ValueError for unknown names, so that no typo is ignored."""
-        known = {item.name for item in fields(cls)}
-        unknown = sorted(set(values) - known)
+        names = {item.name for item in fields(cls)}
+        unknown = sorted(set(values) - names)
         if unknown:
-            raise ValueError(f"Unknown training settings: {', '.join(unknown)}. Known: {', '.join(sorted(known))}.")
+            raise ValueError(f"Unknown training settings: {', '.join(unknown)}. Known: {', '.join(sorted(names))}.")
         costs = values.get("costs", {})
-        made = costs if isinstance(costs, Costs) else Costs(**costs)
         lists = {name: tuple(values[name]) for name in LIST_SETTINGS if name in values}
-        return cls(**{**values, **lists, "costs": made})
+        return cls(**{**values, **lists, "costs": costs if isinstance(costs, Costs) else Costs(**costs)})
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,8 +108,8 @@ def build_escape_curve(fitted: FittedVersion) -> EscapeCurve:
 
     In a cross-validation the logits are those of the fold models, not of the final models."""
     rows = fitted.predictions
-    probabilities = fitted.operating_point.calibrator.probability([one.logit for one in rows]).tolist()
-    return EscapeCurve.from_images(probabilities, [one.target for one in rows], [one.part for one in rows])
+    probabilities = fitted.operating_point.calibrator.probability([row.logit for row in rows]).tolist()
+    return EscapeCurve.from_images(probabilities, [row.target for row in rows], [row.part for row in rows])
 
 
 def write_figures(
@@ -128,7 +128,7 @@ def build_meta(
     fitted: FittedVersion, samples: Sequence[Sample], networks: ExportedWeights, seconds: float
 ) -> dict[str, Any]:
     """Return the contents of ``meta.json``: what scoring needs, and the version's origin."""
-    config, setting = fitted.config, fitted.operating_point
+    config, point = fitted.config, fitted.operating_point
     return {
         "format": META_FORMAT,
         "input": {
@@ -140,18 +140,18 @@ def build_meta(
         "outputs": list(OUTPUTS),
         "classes": ["good", "defect"],
         "thresholds": asdict(fitted.thresholds),
-        "calibration": setting.calibrator.to_json(),
-        "fusion": setting.fusion.to_json(),
+        "calibration": point.calibrator.to_json(),
+        "fusion": point.fusion.to_json(),
         "novelty": {
-            "detector": setting.detector,
-            "threshold": setting.thresholds[setting.detector],
-            "known_threshold": setting.labeled_novelty_threshold,
-            "together": {name: list(level) for name, level in setting.ensemble.log_scores.items()}
-            if setting.ensemble
+            "detector": point.detector,
+            "threshold": point.thresholds[point.detector],
+            "known_threshold": point.labeled_novelty_threshold,
+            "together": {name: list(level) for name, level in point.ensemble.log_scores.items()}
+            if point.ensemble
             else {},
-            "map_scales": setting.map_scales,
+            "map_scales": point.map_scales,
         },
-        "anomaly_map_scale": setting.map_scale,
+        "anomaly_map_scale": point.map_scale,
         "embedding": {
             "space": embedding_space(fitted.trunk, config.height, config.width, keep_shape=config.keep_shape),
             "dimensions": EMBEDDING_DIMENSIONS,
@@ -165,7 +165,7 @@ def build_meta(
             "defect": sum(sample.target == 1 for sample in samples),
             "protocol": fitted.protocol.describe(),
             "views": fitted.views,
-            "best_epochs": {name: one.best_epoch for name, one in fitted.folds.items()},
+            "best_epochs": {name: fold.best_epoch for name, fold in fitted.folds.items()},
             "seconds": round(seconds, 1),
         },
         "compute": {**fitted.compute, "machine": platform.machine(), "python": platform.python_version()},

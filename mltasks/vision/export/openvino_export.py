@@ -98,15 +98,15 @@ class ServingModel(nn.Module):
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
         rgb = image.permute(0, 3, 1, 2).to(torch.float32) / MAX_PIXEL_VALUE
-        seen = self.trunk(rgb)
-        error, local = self.autoencoder.errors(average_pool(rgb, self.factor))
-        found: dict[str, tuple[Tensor, Tensor]] = {name: head(seen) for name, head in self.heads.items()}
-        voices = [found[name] for name in self.weights]
-        logit = self._fuse([logits for logits, _ in voices])
-        evidence = self._fuse(_resize_to_finest([cells for _, cells in voices]))
-        score, cells = self._novelty({**found, PIXEL_AUTOENCODER: (error, local)})
-        known = found[LABELED_MEMORY][0] if LABELED_MEMORY in found else score
-        return logit, error, evidence, cells, score, known, self.embedder(seen)
+        features = self.trunk(rgb)
+        error, error_cells = self.autoencoder.errors(average_pool(rgb, self.factor))
+        outputs: dict[str, tuple[Tensor, Tensor]] = {name: head(features) for name, head in self.heads.items()}
+        fused = [outputs[name] for name in self.weights]
+        logit = self._fuse([logits for logits, _ in fused])
+        evidence = self._fuse(_resize_to_finest([cells for _, cells in fused]))
+        score, cells = self._novelty({**outputs, PIXEL_AUTOENCODER: (error, error_cells)})
+        labeled_novelty = outputs[LABELED_MEMORY][0] if LABELED_MEMORY in outputs else score
+        return logit, error, evidence, cells, score, labeled_novelty, self.embedder(features)
 
     def _novelty(self, outputs: Mapping[str, tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
         """Return the deciding detector's score and the anomaly map.
@@ -131,10 +131,10 @@ class ServingModel(nn.Module):
 def _resize_to_finest(maps: Sequence[Tensor]) -> list[Tensor]:
     """Resize maps ``[N, h, w]`` of several depths to the grid of the finest map."""
     # During tracing a shape is a tensor; int makes it a constant.
-    height, width = (max(int(one.shape[axis]) for one in maps) for axis in (1, 2))
+    size = (max(int(cells.shape[1]) for cells in maps), max(int(cells.shape[2]) for cells in maps))
     return [
-        one if one.shape[1:] == (height, width) else F.interpolate(one[:, None], (height, width), mode="bilinear")[:, 0]
-        for one in maps
+        cells if cells.shape[1:] == size else F.interpolate(cells[:, None], size, mode="bilinear")[:, 0]
+        for cells in maps
     ]
 
 
@@ -163,17 +163,17 @@ def check_agreement(
     probability, error, novelty, embedding, took = 0.0, 0.0, 0.0, 0.0, list[float]()
     for image in images:
         with torch.inference_mode():
-            wanted = [output.numpy() for output in serving(torch.from_numpy(image)[None])]
+            expected = [output.numpy() for output in serving(torch.from_numpy(image)[None])]
         started = time.perf_counter()
         request.infer([image[None]])
         took.append(1000 * (time.perf_counter() - started))
-        found = [request.get_output_tensor(index).data for index in range(len(OUTPUTS))]
-        shift = calibrator.probability(found[0]) - calibrator.probability(wanted[0])
+        actual = [request.get_output_tensor(index).data for index in range(len(OUTPUTS))]
+        shift = calibrator.probability(actual[0]) - calibrator.probability(expected[0])
         probability = max(probability, float(np.abs(shift).max()))
-        error = max(error, _relative_difference(found[1], wanted[1]))
+        error = max(error, _relative_difference(actual[1], expected[1]))
         levels = ((4, serving.novelty_threshold), (5, serving.labeled_novelty_threshold))
-        novelty = max(novelty, *(_relative_difference(found[at], wanted[at], level) for at, level in levels))
-        embedding = max(embedding, 1 - float((found[6] * wanted[6]).sum()))
+        novelty = max(novelty, *(_relative_difference(actual[at], expected[at], level) for at, level in levels))
+        embedding = max(embedding, 1 - float((actual[6] * expected[6]).sum()))
     # Negated comparisons, so that NaN fails too.
     if not (probability <= PROBABILITY_TOLERANCE and max(error, novelty) <= ERROR_TOLERANCE):
         raise ExportMismatch(

@@ -72,11 +72,6 @@ class PrecisionChoice:
         return {**asdict(self), "parts": list(self.parts)}
 
 
-def configured_precision() -> PrecisionChoice:
-    """Return 32 bits without a trial, as the training's settings ask."""
-    return PrecisionChoice(32, "Set by the training's settings.")
-
-
 def choose_precision(
     graph: Path,
     images: Sequence[Pixels],
@@ -88,16 +83,16 @@ def choose_precision(
 
     The ranges come from ``images``. All quantizable components are tried first, then the backbone alone. Speed is
     measured on this machine, scores on ``parts``. If no trial succeeds, the graph stays as it is."""
-    found = PrecisionChoice(32, "The graph has no convolutions to quantize.")
+    choice = PrecisionChoice(32, "The graph has no convolutions to quantize.")
     for kinds in (QUANTIZABLE, (BACKBONE,)):
-        narrow = quantize(graph, images, kinds)
-        if narrow is None:
+        quantized = quantize(graph, images, kinds)
+        if quantized is None:
             continue
-        found = _compare_graphs(graph, narrow, parts, thresholds, calibrator)
-        if found.bits == 8:
-            _replace_graph(graph, narrow)
-            return replace(found, parts=kinds)
-    return found
+        choice = _compare_graphs(graph, quantized, parts, thresholds, calibrator)
+        if choice.bits == 8:
+            _replace_graph(graph, quantized)
+            return replace(choice, parts=kinds)
+    return choice
 
 
 def _replace_graph(graph: Path, model: openvino.Model) -> None:
@@ -115,15 +110,14 @@ def _compare_graphs(
     thresholds: NoveltyThresholds,
     calibrator: Calibrator,
 ) -> PrecisionChoice:
-    pixels = [one.pixels for one in parts]
-    wide, few, times = _score_alternating(graph, quantized, pixels)
+    wide, few, times = _score_alternating(graph, quantized, [part.pixels for part in parts])
     shift = few[LOGIT] - wide[LOGIT]
-    logits = np.array([one.logit for one in parts])
-    targets = np.array([one.target for one in parts], np.int64)
+    logits = np.array([part.logit for part in parts])
+    targets = np.array([part.target for part in parts], np.int64)
     before, after = (
-        float(average_precision(said, targets, _unit_weights(said))[0]) for said in (logits, logits + shift)
+        float(average_precision(scores, targets, np.ones((1, len(parts))))[0]) for scores in (logits, logits + shift)
     )
-    stranger = max(
+    novelty_shift = max(
         float((np.abs(few[at] - wide[at]) / np.maximum(wide[at], level)).max())
         for at, level in (
             (NOVELTY, thresholds.novelty),
@@ -134,13 +128,13 @@ def _compare_graphs(
     moved = float(np.abs(calibrator.probability(logits + shift) - calibrator.probability(logits)).max())
     apart = float((1 - (few[EMBEDDING] * wide[EMBEDDING]).sum(-1)).max())
     slow, quick = np.median(times, axis=0)
-    why = _rejection_reason(before - after, moved, stranger, apart, quick / slow)
+    why = _rejection_reason(before - after, moved, novelty_shift, apart, quick / slow)
     return PrecisionChoice(
         32 if why else 8,
         why or "Faster on this machine and as accurate.",
         (),
         len(parts),
-        *(round(value, 6) for value in (after, before, moved, stranger, apart)),
+        *(round(value, 6) for value in (after, before, moved, novelty_shift, apart)),
         *(round(float(value), 1) for value in (quick, slow)),
     )
 
@@ -175,8 +169,8 @@ def _score_alternating(
     """Return each graph's outputs by output number, and the times in ms ``[images, 2]``.
 
     Outputs have one image per row."""
-    requests = [compile_model(one, 1).create_infer_request() for one in (graph, quantized)]
-    found: list[dict[int, list[NDArray[np.float64]]]] = [{}, {}]
+    requests = [compile_model(model, 1).create_infer_request() for model in (graph, quantized)]
+    outputs: list[dict[int, list[NDArray[np.float64]]]] = [{}, {}]
     times = np.zeros((len(images), 2))
     for row, image in enumerate(images):
         for column, request in enumerate(requests):
@@ -184,11 +178,7 @@ def _score_alternating(
             request.infer([image[None]])
             times[row, column] = 1000 * (time.perf_counter() - started)
             for at in (LOGIT, ERROR, NOVELTY, LABELED_NOVELTY, EMBEDDING):
-                said = np.array(request.get_output_tensor(at).data, np.float64)
-                found[column].setdefault(at, []).append(said.squeeze())
-    wide, few = ({at: np.stack(values) for at, values in one.items()} for one in found)
+                values = np.array(request.get_output_tensor(at).data, np.float64)
+                outputs[column].setdefault(at, []).append(values.squeeze())
+    wide, few = ({at: np.stack(rows) for at, rows in results.items()} for results in outputs)
     return wide, few, times
-
-
-def _unit_weights(like: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.ones((1, len(like)))

@@ -37,13 +37,13 @@ def quantize(
     folding = Manager()
     folding.register_pass(ConstantFolding())
     folding.run_passes(model)
-    operations = [one for one in model.get_ordered_ops() if one.get_type_name() not in ("Parameter", "Result")]
-    wide = {one.get_friendly_name() for one in operations if _is_backbone_convolution(one)}
+    nodes = [node for node in model.get_ordered_ops() if node.get_type_name() not in ("Parameter", "Result")]
+    wide = {node.get_friendly_name() for node in nodes if _is_backbone_convolution(node)}
     height = model.inputs[0].shape[1]
-    deep = {name for one in operations if _is_deep_depthwise(one, height) for name in _residual_block(one)}
-    found = [{BACKBONE: wide, AUX_BACKBONE: deep}[part] for part in components]
-    stays = [name for one in operations if (name := one.get_friendly_name()) not in set().union(*found)]
-    return _run_nncf(model, images, stays) if all(found) else None
+    deep = {name for node in nodes if _is_deep_depthwise(node, height) for name in _residual_block(node)}
+    chosen = [{BACKBONE: wide, AUX_BACKBONE: deep}[component] for component in components]
+    ignored = [name for node in nodes if (name := node.get_friendly_name()) not in set().union(*chosen)]
+    return _run_nncf(model, images, ignored) if all(chosen) else None
 
 
 def _is_deep_depthwise(operation: openvino.Node, height: int) -> bool:
@@ -67,7 +67,8 @@ def _residual_block(depthwise: openvino.Node) -> list[str]:
         if len(following) != 1:
             break
         after = following[0]
-    return [one.get_friendly_name() for one in (before, depthwise, after) if one.get_type_name() in CONVOLUTIONS]
+    block = (before, depthwise, after)
+    return [node.get_friendly_name() for node in block if node.get_type_name() in CONVOLUTIONS]
 
 
 def _is_backbone_convolution(operation: openvino.Node) -> bool:

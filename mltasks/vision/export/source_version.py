@@ -18,11 +18,11 @@ def source_version() -> dict[str, str]:
     """Return ``sha256`` of the vision package's Python files and ``commit`` of the checkout.
 
     The hash covers names and contents. ``commit`` is empty without a checkout or git."""
-    found = hashlib.sha256()
+    digest = hashlib.sha256()
     for path in sorted(ROOT.rglob("*.py")):
-        found.update(f"{path.relative_to(ROOT).as_posix()}\n".encode())
-        found.update(hashlib.sha256(path.read_bytes()).digest())
-    return {"sha256": found.hexdigest(), "commit": _commit()}
+        digest.update(f"{path.relative_to(ROOT).as_posix()}\n".encode())
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return {"sha256": digest.hexdigest(), "commit": _commit()}
 
 
 def _commit() -> str:
@@ -31,7 +31,7 @@ def _commit() -> str:
         return ""
     command = [git, "-C", str(ROOT), "rev-parse", "HEAD"]
     try:
-        said = subprocess.run(command, capture_output=True, text=True, check=False, timeout=GIT_TIMEOUT_S)  # noqa: S603 (ours)
+        result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=GIT_TIMEOUT_S)  # noqa: S603 (ours)
     except (OSError, subprocess.TimeoutExpired):
         return ""
-    return said.stdout.strip() if said.returncode == 0 else ""
+    return result.stdout.strip() if result.returncode == 0 else ""

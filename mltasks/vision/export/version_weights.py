@@ -22,7 +22,6 @@ from mltasks.vision.export.precision import (
     NoveltyThresholds,
     PrecisionChoice,
     choose_precision,
-    configured_precision,
 )
 from mltasks.vision.networks.compute import derive_seed
 from mltasks.vision.serving import bundle
@@ -46,12 +45,12 @@ def write_networks(fitted: FittedVersion, samples: Sequence[Sample], draft: Path
     """Write the weights and the serving graph, check the graph and choose its precision.
 
     Raises ExportMismatch and UnreadableSample."""
-    config, final, setting = fitted.config, fitted.final, fitted.operating_point
+    config, final, point = fitted.config, fitted.final, fitted.operating_point
     serving = ServingModel(
         copy.deepcopy(fitted.trunk),
         {name: copy.deepcopy(head) for name, head in final.heads.items()},
         copy.deepcopy(final.autoencoder),
-        setting,
+        point,
         (config.height, config.width),
     )
     serving.cpu().eval()
@@ -61,18 +60,17 @@ def write_networks(fitted: FittedVersion, samples: Sequence[Sample], draft: Path
     export_graph(serving, graph, config.height, config.width)
     images = [read_pixels(sample, config) for sample in sample_images(samples, config, AGREEMENT_IMAGES)]
     compiled = compile_graph(graph, torch.get_num_threads())
-    agreement = check_agreement(serving, compiled, images, setting.calibrator)
+    agreement = check_agreement(serving, compiled, images, point.calibrator)
     if config.precision != AUTO:
-        return ExportedWeights(agreement, configured_precision(), compiled)
-    more = [
-        read_pixels(sample, config) for sample in sample_images(samples, config, CALIBRATION_IMAGES)[AGREEMENT_IMAGES:]
-    ]
+        return ExportedWeights(agreement, PrecisionChoice(32, "Set by the training's settings."), compiled)
+    more = sample_images(samples, config, CALIBRATION_IMAGES)[AGREEMENT_IMAGES:]
+    images += [read_pixels(sample, config) for sample in more]
     parts = [_held_out_part(row, config) for row in _precision_test_rows(fitted)]
     levels = NoveltyThresholds(serving.novelty_threshold, serving.labeled_novelty_threshold)
-    precision = choose_precision(graph, images + more, parts, levels, setting.calibrator)
-    return ExportedWeights(
-        agreement, precision, compile_graph(graph, torch.get_num_threads()) if precision.bits == 8 else compiled
-    )
+    precision = choose_precision(graph, images, parts, levels, point.calibrator)
+    if precision.bits == 8:
+        compiled = compile_graph(graph, torch.get_num_threads())
+    return ExportedWeights(agreement, precision, compiled)
 
 
 def sample_images(samples: Sequence[Sample], config: TrainConfig, count: int) -> list[Sample]:

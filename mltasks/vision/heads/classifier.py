@@ -22,6 +22,11 @@ TOP_SHARE = 0.006
 class Head(nn.Module):
     """Head from feature maps to a logit ``[N]`` (> 0: defect) and cell logits ``[N, h, w]``."""
 
+    def register_buffers(self, **tensors: Tensor) -> None:
+        """Register copies of the tensors as buffers, which are saved with the weights."""
+        for name, value in tensors.items():
+            self.register_buffer(name, value.clone())
+
     def forward(self, features: FeatureMaps) -> tuple[Tensor, Tensor]:
         raise NotImplementedError
 
@@ -156,15 +161,15 @@ class StatisticsHead(Head):
 
     It detects defects without a position, such as an uneven surface. All its cells have the same logit."""
 
+    mean: Tensor
+    deviation: Tensor
+    weight: Tensor
+    bias: Tensor
+
     def __init__(self, mean: Tensor, deviation: Tensor, weight: Tensor, bias: Tensor, *, source: str) -> None:
         super().__init__()
         self.source = source
-        for name, value in (("mean", mean), ("deviation", deviation), ("weight", weight), ("bias", bias)):
-            self.register_buffer(name, value.clone())
-        self.mean: Tensor
-        self.deviation: Tensor
-        self.weight: Tensor
-        self.bias: Tensor
+        self.register_buffers(mean=mean, deviation=deviation, weight=weight, bias=bias)
 
     def forward(self, features: FeatureMaps) -> tuple[Tensor, Tensor]:
         logits = ((getattr(features, self.source) - self.mean) / self.deviation) @ self.weight + self.bias

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mltasks.vision.heads.classifier import Head
+from mltasks.vision.networks.compact_features import channel_statistics
 from mltasks.vision.networks.gradient_descent import gradient_step, half_cosine, set_learning_rate
 from mltasks.vision.networks.trunk import LAYER2_CHANNELS, LAYER3_CHANNELS, FeatureMaps, top_mean, trunk_patches
 
@@ -22,12 +23,12 @@ TOP_SHARE = 0.01
 class FeatureAutoencoder(Head):
     """Reconstruction errors of standardized patches: score ``[N]`` and cells ``[N, h, w]``."""
 
+    mean: Tensor
+    deviation: Tensor
+
     def __init__(self, mean: Tensor, deviation: Tensor) -> None:
         super().__init__()
-        self.register_buffer("mean", mean.clone())
-        self.register_buffer("deviation", deviation.clone())
-        self.mean: Tensor
-        self.deviation: Tensor
+        self.register_buffers(mean=mean, deviation=deviation)
         width = LAYER2_CHANNELS + LAYER3_CHANNELS
         self.layers = nn.Sequential(
             nn.Linear(width, HIDDEN_SIZE), nn.GELU(), nn.Linear(HIDDEN_SIZE, CODE_SIZE),
@@ -52,7 +53,7 @@ def train_feature_autoencoder(rows: Tensor, seed: int) -> FeatureAutoencoder:
     The same rows and seed give the same weights."""
     torch.manual_seed(seed)
     generator = torch.Generator().manual_seed(seed)
-    mean, deviation = rows.mean(0), rows.std(0).clamp_min(1e-4)
+    mean, deviation = channel_statistics(rows)
     standard = (rows - mean) / deviation
     network = FeatureAutoencoder(mean.cpu(), deviation.cpu()).to(rows.device)
     optimizer = torch.optim.AdamW(network.layers.parameters(), lr=LEARNING_RATE, weight_decay=1e-4, fused=True)

@@ -11,10 +11,11 @@ import torch
 from torch import Tensor
 
 from mltasks.vision.heads.classifier import Head
+from mltasks.vision.networks.compact_features import MIN_DEVIATION
 from mltasks.vision.networks.trunk import FeatureMaps
 
 COMPONENTS = 64
-MIN_DEVIATION, MIN_VARIANCE = 1e-4, 1e-6
+MIN_VARIANCE = 1e-6
 
 
 class GlobalStatisticsDetector(Head):
@@ -23,19 +24,18 @@ class GlobalStatisticsDetector(Head):
     ``source`` names the field of ``FeatureMaps``. ``directions`` are ``[d, q]``, ``variances`` ``[q]``, and ``rest`` is
     the variance of every other direction."""
 
+    mean: Tensor
+    deviation: Tensor
+    directions: Tensor
+    variances: Tensor
+    rest: Tensor
+
     def __init__(
         self, mean: Tensor, deviation: Tensor, directions: Tensor, variances: Tensor, rest: Tensor, *, source: str
     ) -> None:
         super().__init__()
         self.source = source
-        parts = {"mean": mean, "deviation": deviation, "directions": directions, "variances": variances, "rest": rest}
-        for name, value in parts.items():
-            self.register_buffer(name, value.clone())
-        self.mean: Tensor
-        self.deviation: Tensor
-        self.directions: Tensor
-        self.variances: Tensor
-        self.rest: Tensor
+        self.register_buffers(mean=mean, deviation=deviation, directions=directions, variances=variances, rest=rest)
 
     def forward(self, features: FeatureMaps) -> tuple[Tensor, Tensor]:
         x = (getattr(features, self.source) - self.mean) / self.deviation
@@ -59,4 +59,4 @@ def fit_global_statistics(rows: Tensor, source: str) -> GlobalStatisticsDetector
     variances = values.square() / len(x)
     rest = (variances[count:].sum() / max(1, x.shape[1] - count)).clamp_min(MIN_VARIANCE)
     fitted = (mean, deviation, directions[:count].T, variances[:count] + rest, rest)
-    return GlobalStatisticsDetector(*(one.float().contiguous() for one in fitted), source=source).eval()
+    return GlobalStatisticsDetector(*(tensor.float().contiguous() for tensor in fitted), source=source).eval()

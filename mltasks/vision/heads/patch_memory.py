@@ -18,6 +18,7 @@ from torch.nn import functional as F
 
 from mltasks.vision.heads.classifier import Head
 from mltasks.vision.heads.positional_norm import PositionalNorm
+from mltasks.vision.networks.compact_features import channel_statistics
 from mltasks.vision.networks.trunk import FeatureMaps, aux_patches, top_mean, trunk_patches
 
 MEMORY_SIZE = 1024
@@ -25,12 +26,11 @@ MAX_CANDIDATES = 12_000
 PROJECTION_SIZE = 64
 TOP_SHARE = 0.005
 DEFECT_PATCH_SHARE, MAX_DEFECT_PATCHES = 0.02, 512
-MIN_DEVIATION = 1e-4
 # Patch sources; compact features already include their neighbors
 PATCH_SOURCES: dict[str, Callable[[FeatureMaps], Tensor]] = {
     "patches": trunk_patches,
     "second_patches": aux_patches,
-    "detail": lambda seen: seen.compact,
+    "detail": lambda features: features.compact,
 }
 # Fields of ``FeatureMaps`` that each source needs
 SOURCE_FIELDS = {"patches": ("layer2", "layer3"), "second_patches": ("aux_maps",), "detail": ("compact",)}
@@ -43,6 +43,13 @@ class PatchMemory(Head):
 
     The cells ``[N, h, w]`` are z-scores of the positional norm. ``source`` is one of ``PATCH_SOURCES``."""
 
+    mean: Tensor
+    deviation: Tensor
+    memory: Tensor
+    usual_mean: Tensor
+    usual_deviation: Tensor
+    squares: Tensor
+
     def __init__(
         self,
         mean: Tensor,
@@ -54,17 +61,9 @@ class PatchMemory(Head):
     ) -> None:
         super().__init__()
         self.source = source
-        placed = positional_norm or PositionalNorm(torch.zeros(1, 1), torch.ones(1, 1))
-        values = {"mean": mean, "deviation": deviation, "memory": memory}
-        for name, value in {**values, "usual_mean": placed.mean, "usual_deviation": placed.deviation}.items():
-            self.register_buffer(name, value.clone())
-        self.register_buffer("squares", memory.square().sum(1))
-        self.mean: Tensor
-        self.deviation: Tensor
-        self.memory: Tensor
-        self.usual_mean: Tensor
-        self.usual_deviation: Tensor
-        self.squares: Tensor
+        norm = positional_norm or PositionalNorm(torch.zeros(1, 1), torch.ones(1, 1))
+        self.register_buffers(mean=mean, deviation=deviation, memory=memory)
+        self.register_buffers(usual_mean=norm.mean, usual_deviation=norm.deviation, squares=memory.square().sum(1))
 
     @property
     def positional_norm(self) -> PositionalNorm:
@@ -73,24 +72,24 @@ class PatchMemory(Head):
 
     def standardize(self, features: FeatureMaps) -> Tensor:
         """Return the standardized patches ``[N, h, w, channels]``."""
-        found = PATCH_SOURCES[self.source](features).permute(0, 2, 3, 1)
-        return (found - self.mean) / self.deviation
+        patches = PATCH_SOURCES[self.source](features).permute(0, 2, 3, 1)
+        return (patches - self.mean) / self.deviation
 
     def distances(self, features: FeatureMaps, excluded: Tensor | None = None) -> Tensor:
         """Return each patch's distance to the memory, ``[N, h, w]``, normalized by channel count.
 
         ``excluded`` ``[N, m]`` marks the memory patches not compared with an image; the distance is infinite if all are
         excluded."""
-        found = []
+        distances = []
         # One image at a time: all at once would take hundreds of megabytes.
-        for number, one in enumerate(self.standardize(features)):
-            flat = one.flatten(0, 1)
+        for number, patches in enumerate(self.standardize(features)):
+            flat = patches.flatten(0, 1)
             apart = self.squares - 2 * flat @ self.memory.T
             if excluded is not None:
                 apart = apart.masked_fill(excluded[number], torch.inf)
             squared = flat.square().sum(1) + apart.amin(1)
-            found.append((squared.clamp_min(0) / flat.shape[1]).sqrt().view(one.shape[:2]))
-        return torch.stack(found)
+            distances.append((squared.clamp_min(0) / flat.shape[1]).sqrt().view(patches.shape[:2]))
+        return torch.stack(distances)
 
     def forward(self, features: FeatureMaps) -> tuple[Tensor, Tensor]:
         cells = self.positional_norm.zscore(self.distances(features))
@@ -104,7 +103,7 @@ def build_memory(rows: Tensor, seed: int, *, source: str = "patches") -> tuple[P
     if source in PRESCALED_SOURCES:
         mean, deviation = rows.new_zeros(rows.shape[1]), rows.new_ones(rows.shape[1])
     else:
-        mean, deviation = rows.mean(0), rows.std(0).clamp_min(MIN_DEVIATION)
+        mean, deviation = channel_statistics(rows)
     generator = torch.Generator().manual_seed(seed)
     drawn = torch.randperm(len(rows), generator=generator)[:MAX_CANDIDATES]
     standard = (rows[drawn] - mean) / deviation

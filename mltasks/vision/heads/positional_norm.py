@@ -11,15 +11,17 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 from torch import Tensor
 from torch.nn import functional as F
+
+from mltasks.vision.networks.compact_features import MIN_DEVIATION
 
 # Cells
 SMOOTHING_SIGMA = 1.0
 # Weight of the norm common to all positions, in parts: few parts say little about one position.
 PRIOR_PARTS = 10
-MIN_DEVIATION = 1e-4
 
 
 class PositionalNorm(NamedTuple):
@@ -40,13 +42,12 @@ def fit_positional_norm(distances: Sequence[Tensor]) -> PositionalNorm:
 
     The estimates are smoothed and shrunk toward the common value of all positions (empirical Bayes; Efron and Morris,
     JASA 70, 1975)."""
-    found = torch.stack(list(distances)).double().cpu().numpy()
-    count = len(found)
-    means = (count * gaussian_filter(found.mean(0), SMOOTHING_SIGMA) + PRIOR_PARTS * found.mean()) / (
-        count + PRIOR_PARTS
-    )
-    variances = (count * gaussian_filter(found.var(0), SMOOTHING_SIGMA) + PRIOR_PARTS * found.var()) / (
-        count + PRIOR_PARTS
-    )
-    deviations = np.maximum(np.sqrt(variances), MIN_DEVIATION)
+    stacked = torch.stack(list(distances)).double().cpu().numpy()
+    count = len(stacked)
+
+    def shrink(local: NDArray[np.float64], common: float) -> NDArray[np.float64]:
+        return (count * gaussian_filter(local, SMOOTHING_SIGMA) + PRIOR_PARTS * common) / (count + PRIOR_PARTS)
+
+    means = shrink(stacked.mean(0), stacked.mean())
+    deviations = np.maximum(np.sqrt(shrink(stacked.var(0), stacked.var())), MIN_DEVIATION)
     return PositionalNorm(torch.from_numpy(means).float(), torch.from_numpy(deviations).float())

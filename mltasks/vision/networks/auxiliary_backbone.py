@@ -26,13 +26,13 @@ AUX_STATISTICS_SIZE = 3 * sum(CHANNELS)
 
 def map_statistics(*maps: Tensor) -> Tensor:
     """Return mean, deviation and maximum per channel over all positions, ``[N, 3 × channels]``."""
-    found = []
-    for one in maps:
-        flat = one.float().flatten(2)
+    statistics = []
+    for features in maps:
+        flat = features.float().flatten(2)
         mean = flat.mean(2)
         deviation = ((flat - mean.unsqueeze(2)).square().mean(2) + 1e-12).sqrt()
-        found += [mean, deviation, flat.amax(2)]
-    return torch.cat(found, 1)
+        statistics += [mean, deviation, flat.amax(2)]
+    return torch.cat(statistics, 1)
 
 
 class AuxiliaryBackbone(Frozen):

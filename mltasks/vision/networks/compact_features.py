@@ -42,9 +42,7 @@ class CompactFeatures(nn.Module):
 def smooth_maps(maps: Tensor) -> Tensor:
     """Return maps ``[N, channels, h, w]`` averaged over 3 × 3 positions with a hat kernel."""
     hat = torch.tensor(SMOOTHING_KERNEL, device=maps.device, dtype=maps.dtype)
-    kernel = (hat[:, None] * hat / hat.sum() ** 2).expand(
-        maps.shape[1], 1, len(SMOOTHING_KERNEL), len(SMOOTHING_KERNEL)
-    )
+    kernel = (hat[:, None] * hat / hat.sum() ** 2).expand(maps.shape[1], 1, -1, -1)
     return F.conv2d(F.pad(maps, (1, 1, 1, 1), mode="replicate"), kernel, groups=maps.shape[1])
 
 
@@ -55,11 +53,16 @@ def fit_compact_features(calibration_maps: Tensor) -> CompactFeatures:
     with torch.no_grad():
         maps = smooth_maps(calibration_maps)
     rows = maps.permute(0, 2, 3, 1).flatten(0, 2).double().cpu()
-    mean, deviation = rows.mean(0), rows.std(0).clamp_min(MIN_DEVIATION)
+    mean, deviation = channel_statistics(rows)
     standard = (rows - mean) / deviation
     # Eigenvalues ascend, so the last vectors are the main components.
     _, vectors = torch.linalg.eigh(standard.T @ standard / len(rows))
     return CompactFeatures(mean.float(), deviation.float(), vectors[:, -COMPACT_CHANNELS:].flip(1).float())
+
+
+def channel_statistics(rows: Tensor) -> tuple[Tensor, Tensor]:
+    """Return mean and deviation of each column of ``[n, channels]``; deviations are at least 1e-4."""
+    return rows.mean(0), rows.std(0).clamp_min(MIN_DEVIATION)
 
 
 @cache

@@ -38,8 +38,8 @@ class Compute:
 
         The format of maps ``[n, channels, h, w]`` is changed once here, before the conversion to 32 bits. Otherwise
         each convolution would change it, forward and backward."""
-        found = stored.to(self.device)
-        return (found.contiguous(memory_format=torch.channels_last) if found.ndim == MAP_DIMENSIONS else found).float()
+        moved = stored.to(self.device)
+        return (moved.contiguous(memory_format=torch.channels_last) if moved.ndim == MAP_DIMENSIONS else moved).float()
 
     def describe(self) -> dict[str, str | int]:
         """Return facts for ``meta.json``; training is bitwise repeatable where they are equal."""

@@ -59,8 +59,8 @@ class FoldedBlock(nn.Module):
         self.requires_grad_(True)
 
     def forward(self, maps: Tensor) -> Tensor:
-        found: Tensor = self.project(F.relu6(self.depthwise(F.relu6(self.expand(maps)))))
-        return found + maps if self.residual else found
+        projected: Tensor = self.project(F.relu6(self.depthwise(F.relu6(self.expand(maps)))))
+        return projected + maps if self.residual else projected
 
 
 def _with_native_padding(convolution: Any) -> Any:

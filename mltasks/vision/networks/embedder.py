@@ -15,11 +15,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mltasks.vision.networks.auxiliary_backbone import AUX_STRIDE8_CHANNELS
+from mltasks.vision.networks.compact_features import MIN_DEVIATION
 from mltasks.vision.networks.trunk import EMPTY, LAYER2_CHANNELS, FeatureMaps, Trunk
 from mltasks.vision.types import EMBEDDING_DIMENSIONS, EMBEDDING_RECIPE
 
 SEED = 0
-MIN_DEVIATION = 1e-4
 SPACE_ID_DIGITS = 32
 
 
@@ -68,13 +68,13 @@ def embedding_space(trunk: Trunk, height: int, width: int, *, keep_shape: bool) 
     """Return the name of the trunk's embedding space, 32 hexadecimal digits.
 
     It follows from the weights of the embedding network, the input size and the recipe."""
-    words = hashlib.sha256(f"recipe {EMBEDDING_RECIPE}, {height} x {width}, keep_shape {keep_shape}".encode())
+    digest = hashlib.sha256(f"recipe {EMBEDDING_RECIPE}, {height} x {width}, keep_shape {keep_shape}".encode())
     for name, tensor in sorted(_embedding_network(trunk).state_dict().items()):
         # Batch counters differ between files with the same weights and are not used.
         if tensor.is_floating_point():
-            words.update(name.encode())
-            words.update(tensor.cpu().contiguous().numpy().tobytes())
-    return words.hexdigest()[:SPACE_ID_DIGITS]
+            digest.update(name.encode())
+            digest.update(tensor.cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()[:SPACE_ID_DIGITS]
 
 
 def _embedding_network(trunk: Trunk) -> nn.Module:

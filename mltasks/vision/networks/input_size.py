@@ -40,7 +40,7 @@ def resolve_input_size(config: TrainConfig, samples: Sequence[Sample]) -> TrainC
     if config.height and config.width:
         return config
     step = max(1, len(samples) // SAMPLED_IMAGES)
-    regions = [found for sample in samples[::step] if (found := _region(sample))]
+    regions = [region for sample in samples[::step] if (region := _region(sample))]
     size = choose_input_size(regions) if regions else InputSize(MIN_SIDE, MIN_SIDE)
     return replace(config, height=config.height or size.height, width=config.width or size.width)
 

@@ -65,33 +65,35 @@ class Trunk(Frozen):
         self._calibration_statistics = drawn.statistics, drawn.aux_statistics
 
     def forward(self, rgb: Tensor) -> FeatureMaps:
-        seen, fine = self._extract(rgb)
-        return seen._replace(compact=self.detail(fine))
+        maps, fine = self._extract(rgb)
+        return maps._replace(compact=self.detail(fine))
 
     @property
     def calibration_features(self) -> FeatureMaps:
         """Return the statistics of ``calibration_images``, on the CPU; all maps are empty."""
-        statistics, second = self._calibration_statistics
-        return FeatureMaps(EMPTY, EMPTY, EMPTY, statistics, aux_statistics=second if self.companion else EMPTY)
+        statistics, aux_statistics = self._calibration_statistics
+        # A copied trunk has a copy of EMPTY, which is not EMPTY itself.
+        aux_statistics = aux_statistics if self.companion else EMPTY
+        return FeatureMaps(EMPTY, EMPTY, EMPTY, statistics, aux_statistics=aux_statistics)
 
     def _extract(self, rgb: Tensor) -> tuple[FeatureMaps, Tensor]:
         """Return all features but the compact ones, and the concatenated maps at stride 8."""
         fine = self.early((rgb - self.mean) / self.deviation)
         middle = self.layer3(fine)
         deep = self.layer4(middle)
-        seen = FeatureMaps(F.avg_pool2d(fine, 2), middle, deep, map_statistics(fine, middle, deep))
+        maps = FeatureMaps(F.avg_pool2d(fine, 2), middle, deep, map_statistics(fine, middle, deep))
         if self.companion is None:
-            return seen, fine
-        second_fine, second, second_statistics = self.companion(rgb)
-        seen = seen._replace(aux_maps=second, aux_statistics=second_statistics)
-        return seen, torch.cat([fine, second_fine], 1)
+            return maps, fine
+        aux_fine, aux_maps, aux_statistics = self.companion(rgb)
+        maps = maps._replace(aux_maps=aux_maps, aux_statistics=aux_statistics)
+        return maps, torch.cat([fine, aux_fine], 1)
 
 
 def trunk_patches(features: FeatureMaps) -> Tensor:
     """Return layer2 and layer3 maps, each averaged over 3 × 3 positions, ``[N, 384, h, w]``.
 
     PatchCore's locally aware patch features; Roth et al., CVPR 2022."""
-    return torch.cat([F.avg_pool2d(one, 3, 1, 1) for one in (features.layer2, features.layer3)], 1)
+    return torch.cat([F.avg_pool2d(maps, 3, 1, 1) for maps in (features.layer2, features.layer3)], 1)
 
 
 def aux_patches(features: FeatureMaps) -> Tensor:

@@ -98,16 +98,16 @@ def decide_adoption(
         mean: Floats = np.mean(each, axis=0)
         return mean
 
-    found = {name: bootstrap.estimate(lambda weights, name=name: reached(name, weights)) for name in scores}  # type: ignore[misc]
+    estimates = {name: bootstrap.estimate(lambda weights, name=name: reached(name, weights)) for name in scores}  # type: ignore[misc]
     gain = bootstrap.estimate(lambda weights: reached(NEW_BACKBONE, weights) - reached(incumbent, weights))
-    best = max(found, key=lambda name: found[name].value or 0.0)
+    best = max(estimates, key=lambda name: estimates[name].value or 0.0)
     surely = gain.low is not None and gain.low > 0
     return BackboneComparison(
         incumbent=incumbent,
-        candidates=found,
+        candidates=estimates,
         difference=gain,
-        adopt=surely and found[NEW_BACKBONE].value == found[best].value,
-        words=_describe(found, gain, incumbent, best, surely=surely),
+        adopt=surely and estimates[NEW_BACKBONE].value == estimates[best].value,
+        words=_describe(estimates, gain, incumbent, best, surely=surely),
         images=len(targets),
         parts=bootstrap.parts,
         repeats=len(scores[NEW_BACKBONE]),
@@ -118,13 +118,13 @@ def decide_adoption(
 def _describe(estimates: Mapping[str, Estimate], gain: Estimate, incumbent: str, best: str, *, surely: bool) -> str:
     if gain.value is None or gain.low is None or gain.high is None:
         return "Not used: there are no measurements."
-    said = (
+    comparison = (
         f"Average precision {estimates[NEW_BACKBONE].value:.3f} against {estimates[incumbent].value:.3f} "
         f"of the {incumbent} backbone, "
         f"difference {gain.value:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}]"
     )
     if not surely:
-        return f"Not used: {said}. The interval must lie above 0."
+        return f"Not used: {comparison}. The interval must lie above 0."
     if estimates[NEW_BACKBONE].value != estimates[best].value:
-        return f"Not used: {said}, but the {best} backbone reaches {estimates[best].value:.3f}."
-    return f"Used from the next training on: {said}."
+        return f"Not used: {comparison}, but the {best} backbone reaches {estimates[best].value:.3f}."
+    return f"Used from the next training on: {comparison}."

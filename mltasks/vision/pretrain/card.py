@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from mltasks.vision.pretrain.distillation import DistillationRecipe
 from mltasks.vision.pretrain.image_pool import ImagePool, pool_sha256
 from mltasks.vision.pretrain.teacher import teacher_card
-from mltasks.vision.serving.bundle import file_sha256
+from mltasks.vision.serving.bundle import file_sha256, sync
 
 
 def write_weights(network: nn.Module, path: Path, facts: dict[str, Any]) -> str:
@@ -41,14 +41,9 @@ def write_weights(network: nn.Module, path: Path, facts: dict[str, Any]) -> str:
 
 def _rename_synced(unfinished: Path, path: Path) -> None:
     """Rename a complete file durably: after a power cut the old or the new file is there."""
-    with unfinished.open("rb") as stream:
-        os.fsync(stream.fileno())
+    sync(unfinished)
     unfinished.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync(path.parent)
 
 
 def _stored(value: Tensor) -> Tensor:

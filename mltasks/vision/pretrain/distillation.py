@@ -143,11 +143,8 @@ def _begin(recipe: DistillationRecipe) -> tuple[Teacher, _Run]:
     teacher, student = Teacher(detail=detail), Student(recipe.init, detail=detail)
     for network in (teacher, student):
         compute.move_module(network)
-    return teacher, _Run(student, _optimizer(student, recipe), compute)
-
-
-def _optimizer(student: Student, recipe: DistillationRecipe) -> torch.optim.AdamW:
-    return torch.optim.AdamW(student.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
+    optimizer = torch.optim.AdamW(student.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
+    return teacher, _Run(student, optimizer, compute)
 
 
 def _views(views: ViewSource, recipe: DistillationRecipe, step: int, compute: Compute) -> Tensor:

@@ -61,10 +61,14 @@ def pooled_features(network: torch.nn.Module, samples: Sequence[Sample], config:
 
 def _pooled(network: torch.nn.Module, image: torch.Tensor) -> Features:
     with torch.inference_mode():
-        maps = stage_maps(network, normalize_imagenet(image))[1:]
-        row = torch.cat([pooled for one in maps for pooled in (one.mean((2, 3)), one.amax((2, 3)))], 1)
+        row = pool_maps(stage_maps(network, normalize_imagenet(image))[1:])
     values: Features = row[0].float().numpy()
     return values
+
+
+def pool_maps(maps: Sequence[torch.Tensor]) -> torch.Tensor:
+    """Return mean and maximum of each channel of the maps, one after the other, ``[N, 2 × channels]``."""
+    return torch.cat([pooled for features in maps for pooled in (features.mean((2, 3)), features.amax((2, 3)))], 1)
 
 
 def _read(sample: Sample, config: TrainConfig) -> torch.Tensor:
@@ -90,8 +94,14 @@ def out_of_fold_probabilities(rows: Features, samples: Sequence[Sample], repeats
         split_of = assign_parts(parts, shares, derive_seed(seed, "judging", repeat))
         fold = np.array([split_of[sample.sha256, sample.group] for sample in samples])
         for name in shares:
-            held = fold == name
-            model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000))
-            model.fit(rows[~held], targets[~held])
-            result[repeat, held] = model.predict_proba(rows[held])[:, 1]
+            held_out = fold == name
+            result[repeat, held_out] = predict_held_out(rows, targets, held_out)
     return result
+
+
+def predict_held_out(rows: Features, targets: NDArray[np.int64], held_out: NDArray[np.bool_]) -> Floats:
+    """Return the defect probabilities of the held-out rows by a logistic regression on the others."""
+    model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000))
+    model.fit(rows[~held_out], targets[~held_out])
+    probabilities: Floats = model.predict_proba(rows[held_out])[:, 1]
+    return probabilities

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -86,46 +87,43 @@ def pretrain_backbone(task: PretrainingTask, out: Path, progress: ProgressCallba
         **distillation_card(recipe, recipe.steps, step.loss),
     }
     digest = write_weights(student.network, out, card)
-    judgement = _compare(task, out, whole.substage(DISTILLATION_END, 1))
-    return PretrainedBackbone(digest, card, judgement)
+    comparison = _compare(task, out, whole.substage(DISTILLATION_END, 1)) if task.samples else None
+    return PretrainedBackbone(digest, card, comparison)
 
 
 def resolve_task_size(task: PretrainingTask) -> PretrainingTask:
     """Return the task at the input size that a training of the product would choose."""
     unlabeled = [
-        Sample(one.path.name, one.sha256, one.path, GOOD, one.sha256, roi=one.roi, bit_depth=one.bit_depth)
-        for one in task.images
+        Sample(image.path.name, image.sha256, image.path, GOOD, image.sha256, roi=image.roi, bit_depth=image.bit_depth)
+        for image in task.images
     ]
     return replace(task, config=resolve_input_size(task.config, task.samples or unlabeled))
 
 
 def distillation_recipe(task: PretrainingTask) -> DistillationRecipe:
     """Return the distillation's recipe."""
-    lesson = task.pretraining
+    settings = task.pretraining
     return DistillationRecipe(
-        steps=lesson.steps,
-        seed=lesson.seed,
-        batch=lesson.batch,
-        crop=lesson.crop,
-        learning_rate=lesson.learning_rate,
-        statistics_batches=lesson.statistics_batches,
+        steps=settings.steps,
+        seed=settings.seed,
+        batch=settings.batch,
+        crop=settings.crop,
+        learning_rate=settings.learning_rate,
+        statistics_batches=settings.statistics_batches,
         init=task.start,
-        detail=lesson.detail,
+        detail=settings.detail,
         half=select_compute().half,
     )
 
 
 def _pools(task: PretrainingTask, whole: Stage) -> tuple[ImagePool, ImagePool]:
-    lesson, seed = task.pretraining, derive_seed(task.pretraining.seed, "drawn")
+    settings, seed = task.pretraining, derive_seed(task.pretraining.seed, "drawn") % 1_000_000
     size = InputSize(task.config.height, task.config.width)
-    looking = whole.substage(0, READING_END * 0.7, "reading stored images")
-    own = load_plant_images(task.work_dir / "stored.npy", task.images, size, lesson.side, lesson.seed, looking)
-
-    def say(words: str) -> None:
-        whole.report(READING_END * 0.8, words)
-
+    part = whole.substage(0, READING_END * 0.7, "reading stored images")
+    own = load_plant_images(task.work_dir / "stored.npy", task.images, size, settings.side, settings.seed, part)
     # Drawn in this process: after a kill, other drawing processes would stay behind.
-    return own, load_pool(task.work_dir, seed % 1_000_000, lesson.drawn, lesson.side, 0, say)
+    report = partial(whole.report, READING_END * 0.8)
+    return own, load_pool(task.work_dir, seed, settings.drawn, settings.side, 0, report)
 
 
 def _distill(
@@ -151,9 +149,7 @@ def _distill(
     return student, last
 
 
-def _compare(task: PretrainingTask, out: Path, stage: Stage) -> BackboneComparison | None:
-    if not task.samples:
-        return None
+def _compare(task: PretrainingTask, out: Path, stage: Stage) -> BackboneComparison:
     return compare_backbones(
         task.samples,
         task.config,

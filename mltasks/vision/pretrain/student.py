@@ -7,10 +7,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mltasks.vision.networks.backbones import load_backbone
+from mltasks.vision.networks.compact_features import MIN_DEVIATION
+from mltasks.vision.networks.trunk import IMAGENET_DEVIATION, IMAGENET_MEAN
 from mltasks.vision.pretrain.teacher import CHANNELS, DETAIL_CHANNELS, Teacher
 
-_MEAN = (0.485, 0.456, 0.406)
-_DEVIATION = (0.229, 0.224, 0.225)
 STAGES = ("layer1", "layer2", "layer3", "layer4")
 _WIDTHS = (64, 128, 256, 512)
 # Share of the mean squared feature: keeps the solution small where channels are nearly equal.
@@ -19,7 +19,8 @@ _RIDGE = 1e-3
 
 def normalize_imagenet(images: Tensor) -> Tensor:
     """Normalize (N, 3, H, W) in [0, 1] by ImageNet's mean and deviation, as in torchvision."""
-    mean, deviation = (torch.tensor(one, device=images.device).view(1, 3, 1, 1) for one in (_MEAN, _DEVIATION))
+    mean = torch.tensor(IMAGENET_MEAN, device=images.device).view(1, 3, 1, 1)
+    deviation = torch.tensor(IMAGENET_DEVIATION, device=images.device).view(1, 3, 1, 1)
     return (images - mean) / deviation
 
 
@@ -41,7 +42,7 @@ class Student(nn.Module):
     @property
     def projection_convolutions(self) -> list[nn.Conv2d]:
         """Return the projections in the order of the stages."""
-        return [one for one in self.projections if isinstance(one, nn.Conv2d)]
+        return [project for project in self.projections if isinstance(project, nn.Conv2d)]
 
     def matched_maps(self, images: Tensor) -> list[Tensor]:
         """Map (N, 3, H, W) in [0, 1] to the network's own maps of the matched stages."""
@@ -83,9 +84,9 @@ class TeacherStandardize(nn.Module):
 
 def _measure(teacher: Teacher, batches: list[Tensor]) -> list[tuple[Tensor, Tensor]]:
     with torch.no_grad():
-        seen = [teacher(images) for images in batches]
-    columns = [torch.cat([maps[stage] for maps in seen]).transpose(0, 1).flatten(1) for stage in range(len(seen[0]))]
-    return [(x.mean(1).view(1, -1, 1, 1), x.std(1).clamp_min(1e-4).view(1, -1, 1, 1)) for x in columns]
+        stages = zip(*(teacher(images) for images in batches), strict=True)
+        columns = [torch.cat(maps).transpose(0, 1).flatten(1) for maps in stages]
+    return [(x.mean(1).view(1, -1, 1, 1), x.std(1).clamp_min(MIN_DEVIATION).view(1, -1, 1, 1)) for x in columns]
 
 
 @torch.no_grad()
@@ -97,10 +98,10 @@ def fit_projections(student: Student, teacher: Teacher, standard: TeacherStandar
     """
     sums = [_NormalEquations(project) for project in student.projection_convolutions]
     for images in batches:
-        for one, own, target in zip(sums, student.matched_maps(images), standard(teacher(images)), strict=True):
-            one.add(own, target)
-    for project, one in zip(student.projection_convolutions, sums, strict=True):
-        solution = one.solve().float()
+        for equations, own, target in zip(sums, student.matched_maps(images), standard(teacher(images)), strict=True):
+            equations.add(own, target)
+    for project, equations in zip(student.projection_convolutions, sums, strict=True):
+        solution = equations.solve().float()
         project.weight.copy_(solution[:-1].T[:, :, None, None])
         if project.bias is not None:
             project.bias.copy_(solution[-1])

@@ -16,14 +16,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
-from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedKFold
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
 from mltasks.vision.networks.backbones import load_backbone
+from mltasks.vision.pretrain.linear_probe import Floats, pool_maps, predict_held_out
 from mltasks.vision.pretrain.student import normalize_imagenet
 from mltasks.vision.pretrain.teacher import Teacher
 from mltasks.vision.types import GOOD_FOLDERS, IMAGE_SUFFIXES
@@ -31,7 +29,6 @@ from mltasks.vision.types import GOOD_FOLDERS, IMAGE_SUFFIXES
 _RESAMPLES = 2000
 
 MapFunction = Callable[[Tensor], Tensor]
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +73,7 @@ def last_map_function(weights: str) -> MapFunction:
 def pooled_features(paths: list[Path], maps: MapFunction, height: int, width: int) -> NDArray[np.float32]:
     """Return (n, 2 × channels): mean and maximum of each image's last map."""
     with torch.no_grad():
-        rows = [_pooled(maps(_read(path, height, width))) for path in paths]
+        rows = [pool_maps([maps(_read(path, height, width))]) for path in paths]
     return torch.cat(rows).numpy()
 
 
@@ -104,9 +101,9 @@ def _score(probabilities: Floats, targets: NDArray[np.int64]) -> tuple[float, fl
 def _out_of_fold(rows: NDArray[np.float32], targets: NDArray[np.int64], seed: int) -> Floats:
     folds = StratifiedKFold(5, shuffle=True, random_state=seed)
     result = np.zeros(len(targets))
-    for seen, held in folds.split(rows, targets):
-        model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000)).fit(rows[seen], targets[seen])
-        result[held] = model.predict_proba(rows[held])[:, 1]
+    for _, indices in folds.split(rows, targets):
+        held_out = np.isin(np.arange(len(targets)), indices)
+        result[held_out] = predict_held_out(rows, targets, held_out)
     return result
 
 
@@ -114,10 +111,6 @@ def _read(path: Path, height: int, width: int) -> Tensor:
     with Image.open(path) as picture:
         upright = ImageOps.exif_transpose(picture).convert("RGB").resize((width, height), Image.Resampling.BILINEAR)
     return torch.from_numpy(np.array(upright)).permute(2, 0, 1)[None].float() / 255
-
-
-def _pooled(maps: Tensor) -> Tensor:
-    return torch.cat([maps.mean((2, 3)), maps.amax((2, 3))], 1)
 
 
 def main(arguments: list[str] | None = None) -> None:

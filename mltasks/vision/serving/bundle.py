@@ -48,7 +48,7 @@ def write_atomic(directory: Path, fill: Callable[[Path], None]) -> str:
     except BaseException:
         shutil.rmtree(draft, ignore_errors=True)
         raise
-    _sync(directory.parent)
+    sync(directory.parent)
     return digest(directory)
 
 
@@ -66,7 +66,7 @@ def install_atomic(draft: Path, directory: Path, expected_sha256: str) -> None:
     except OSError:
         if not directory.is_dir():
             raise
-    _sync(directory.parent)
+    sync(directory.parent)
 
 
 def digest(directory: Path) -> str:
@@ -87,16 +87,16 @@ def verify(directory: Path, expected_sha256: str | None = None) -> str:
     """
     try:
         recorded: dict[str, str] = json.loads((directory / MANIFEST).read_text(encoding="utf-8"))
-        found = file_hashes(directory)
+        actual = file_hashes(directory)
     except (OSError, ValueError) as error:
         raise BundleCorrupt(f"{directory} contains no readable version: {error}") from error
-    changed = sorted(name for name in {*recorded, *found} if recorded.get(name) != found.get(name))
+    changed = sorted(name for name in {*recorded, *actual} if recorded.get(name) != actual.get(name))
     if changed:
         raise BundleCorrupt(f"{directory} has changed since it was written: {', '.join(changed)}")
-    actual = digest_of_hashes(found)
-    if expected_sha256 not in (None, actual):
-        raise BundleCorrupt(f"{directory} has sha256 {actual}, not the expected {expected_sha256}")
-    return actual
+    sha256 = digest_of_hashes(actual)
+    if expected_sha256 not in (None, sha256):
+        raise BundleCorrupt(f"{directory} has sha256 {sha256}, not the expected {expected_sha256}")
+    return sha256
 
 
 def file_hashes(directory: Path) -> dict[str, str]:
@@ -129,11 +129,12 @@ def file_sha256(path: Path) -> str:
 
 def _sync_tree(directory: Path) -> None:
     for path in sorted(directory.rglob("*"), reverse=True):
-        _sync(path)
-    _sync(directory)
+        sync(path)
+    sync(directory)
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Write a file's or a directory's changes to the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -70,8 +70,8 @@ class Calibrator:
     def _interpolate(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
         at, odds = np.array(self.knots).T
         beyond = np.minimum(x - at[0], 0) + np.maximum(x - at[-1], 0)
-        found: NDArray[np.float64] = np.interp(x, at, odds) + self.slope * beyond
-        return found
+        log_odds: NDArray[np.float64] = np.interp(x, at, odds) + self.slope * beyond
+        return log_odds
 
 
 def sigmoid(z: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -65,11 +65,11 @@ class EscapeCurve:
         Images labeled good are ignored: they may not show the part's defect. Raises ValueError without a defective
         image.
         """
-        found: dict[str, float] = {}
+        lowest: dict[str, float] = {}
         for probability, target, part in zip(probabilities, targets, parts, strict=True):
             if target == DEFECT:
-                found[part] = min(float(probability), found.get(part, math.inf))
-        return cls(tuple(sorted(found.values())), len(found))
+                lowest[part] = min(float(probability), lowest.get(part, math.inf))
+        return cls(tuple(sorted(lowest.values())), len(lowest))
 
     @property
     def fallback_threshold(self) -> float:

@@ -60,9 +60,7 @@ def render_heatmap(image: NDArray[np.uint8], maps: Heatmaps, kind: Kind = "both"
     mixed = (loud * colours).sum(0) / np.maximum(loud.sum(0), 1e-6)
     alpha = MAX_OPACITY * loud.max(0)
     canvas = image.astype(np.float32) * (1 - alpha) + mixed * alpha
-    out = io.BytesIO()
-    Image.fromarray(np.clip(canvas + 0.5, 0, 255).astype(np.uint8)).save(out, "PNG")
-    return out.getvalue()
+    return _to_png(Image.fromarray(np.clip(canvas + 0.5, 0, 255).astype(np.uint8)))
 
 
 def render_overlay(maps: Heatmaps, kind: Layer) -> bytes:
@@ -71,11 +69,9 @@ def render_overlay(maps: Heatmaps, kind: Layer) -> bytes:
     scale = OVERLAY_SIDE / max(values.shape)
     height, width = (max(1, round(side * scale)) for side in values.shape)
     alpha = np.clip(255 * MAX_OPACITY * opacity(upscale(values, height, width)) + 0.5, 0, 255).astype(np.uint8)
-    picture = Image.new("RGB", (width, height), colour)
-    picture.putalpha(Image.fromarray(alpha))
-    out = io.BytesIO()
-    picture.save(out, "PNG")
-    return out.getvalue()
+    overlay = Image.new("RGB", (width, height), colour)
+    overlay.putalpha(Image.fromarray(alpha))
+    return _to_png(overlay)
 
 
 def encode_heatmaps(maps: Heatmaps, inside: Placement, size: InputSize) -> bytes:
@@ -86,9 +82,7 @@ def encode_heatmaps(maps: Heatmaps, inside: Placement, size: InputSize) -> bytes
     scale = min(1.0, STORED_CELLS / max(inside.width, inside.height))
     cells = (max(1, round(inside.width * scale)), max(1, round(inside.height * scale)))
     layers = [_encoded_layer(values, inside, size, cells) for values in (maps.evidence, maps.anomaly)]
-    out = io.BytesIO()
-    Image.merge("LA", layers).save(out, "PNG")
-    return out.getvalue()
+    return _to_png(Image.merge("LA", layers))
 
 
 def decode_heatmaps(packed: bytes) -> Heatmaps:
@@ -96,6 +90,12 @@ def decode_heatmaps(packed: bytes) -> Heatmaps:
     with Image.open(io.BytesIO(packed), formats=["PNG"]) as picture:
         both = (np.asarray(picture.convert("LA")) / 255).astype(np.float32)
     return Heatmaps(both[..., 0], both[..., 1])
+
+
+def _to_png(image: Image.Image) -> bytes:
+    out = io.BytesIO()
+    image.save(out, "PNG")
+    return out.getvalue()
 
 
 def _layers(maps: Heatmaps) -> dict[Layer, tuple[FloatMap, tuple[int, int, int]]]:

@@ -86,8 +86,9 @@ def _expected_cost(signals: PartSignals) -> float:
     """
     if signals.probability is None or signals.novelty is None:
         return 1.0 - signals.similarity
-    known = min(1.0, 1.0 / max(signals.novelty, 1.0))
-    return (1.0 - (1.0 - _cost_of_pass(signals.probability, signals.threshold)) * known) * (1.0 - signals.similarity)
+    familiarity = min(1.0, 1.0 / max(signals.novelty, 1.0))
+    cost = 1.0 - (1.0 - _cost_of_pass(signals.probability, signals.threshold)) * familiarity
+    return cost * (1.0 - signals.similarity)
 
 
 def _random(signals: PartSignals) -> float:

@@ -144,15 +144,15 @@ class Scorer:
         """
         if not self._novelty:
             return error / self.thresholds.anomaly
-        known_threshold = self._novelty.get("known_threshold")
-        if known_threshold and probability >= self.thresholds.defect_probability:
-            return float(outputs[LABELED_NOVELTY]) / float(known_threshold)
+        labeled_threshold = self._novelty.get("known_threshold")
+        if labeled_threshold and probability >= self.thresholds.defect_probability:
+            return float(outputs[LABELED_NOVELTY]) / float(labeled_threshold)
         return float(outputs[NOVELTY]) / float(self._novelty["threshold"])
 
     def _infer(self, image: NDArray[np.uint8]) -> list[FloatMap]:
-        wanted = (self.input_size.height, self.input_size.width, 3)
-        if image.dtype != np.uint8 or image.shape != wanted:
-            raise ValueError(f"This version scores uint8 images {wanted}, not {image.dtype} {image.shape}.")
+        shape = (self.input_size.height, self.input_size.width, 3)
+        if image.dtype != np.uint8 or image.shape != shape:
+            raise ValueError(f"This version scores uint8 images {shape}, not {image.dtype} {image.shape}.")
         with self._acquire_slot(), self._request() as request:
             request.infer([np.ascontiguousarray(image)[None]])
             # Copies, because the next image overwrites the request's tensors
@@ -198,13 +198,5 @@ def compile_model(
         settings |= {"INFERENCE_NUM_THREADS": threads * images, "NUM_STREAMS": images}
     # Before any thread has a graph to infer with. Costs 0.5 ms once per process and no memory.
     with _conversion_lock:
-        _convert_tensor()
+        _ = openvino.Tensor(np.zeros(1, np.float32)).data
     return openvino.Core().compile_model(model, "CPU", settings)
-
-
-def _convert_tensor() -> NDArray[np.float32]:
-    """Convert one number to OpenVINO's tensor and back, as each inference does."""
-    import openvino  # late import, as above
-
-    converted: NDArray[np.float32] = openvino.Tensor(np.zeros(1, np.float32)).data
-    return converted

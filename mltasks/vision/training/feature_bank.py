@@ -93,25 +93,22 @@ class StoredFeatures:
 
     def store(self, at: slice, features: FeatureMaps) -> None:
         """Store the features of consecutive images."""
-        if len(self.layer2):
-            self.layer2[at] = features.layer2.half().cpu().numpy()
-            self.compact[at] = features.compact.half().cpu().numpy()
-        self.layer3[at] = features.layer3.half().cpu().numpy()
-        self.layer4[at] = features.layer4.half().cpu().numpy()
-        self.statistics[at] = features.statistics.float().cpu().numpy()
-        if len(self.aux_maps):
-            self.aux_maps[at] = features.aux_maps.half().cpu().numpy()
-        if len(self.aux_statistics):
-            self.aux_statistics[at] = features.aux_statistics.float().cpu().numpy()
+        for name, values in features._asdict().items():
+            stored = getattr(self, name)
+            if len(stored):
+                stored[at] = (values.half() if stored.dtype == np.float16 else values.float()).cpu().numpy()
 
     def fetch(
         self, rows: NDArray[np.int64], compute: Compute, fields: Collection[str] = FeatureMaps._fields
     ) -> FeatureMaps:
         """Return the features of these rows as float32; unrequested or missing fields are empty."""
-        kept = {name: getattr(self, name) for name in FeatureMaps._fields}
-        wanted = {name: one for name, one in kept.items() if name in fields and len(one)}
-        found = {name: compute.to_device(torch.from_numpy(one[rows])) for name, one in wanted.items()}
-        return FeatureMaps(*(found.get(name, EMPTY) for name in FeatureMaps._fields))
+        stored = {name: getattr(self, name) for name in FeatureMaps._fields}
+        return FeatureMaps(
+            *(
+                compute.to_device(torch.from_numpy(values[rows])) if name in fields and len(values) else EMPTY
+                for name, values in stored.items()
+            )
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,18 +186,18 @@ def build_feature_bank(
         views=views,
     )
     bank.first_view_row[sorted(augmented)] = np.arange(len(augmented))
-    eyes = build_extractor(trunk, size, len(samples) + len(augmented) * views, compute)
+    extractor = build_extractor(trunk, size, len(samples) + len(augmented) * views, compute)
     every = -(-len(samples) // PROGRESS_REPORTS)
     for index, sample in enumerate(samples):
         image = read_sample(sample, config)
         plain = eval_view(image).unsqueeze(0)
         bank.autoencoder_images[index] = average_pool(plain, factor)[0].half().numpy()
-        bank.clean.store(slice(index, index + 1), eyes.fp32(plain))
+        bank.clean.store(slice(index, index + 1), extractor.fp32(plain))
         if views and bank.first_view_row[index] >= 0:
             seeds = (derive_seed(config.seed, "view", sample.sha256, view) for view in range(views))
             batch = torch.stack([train_view(image, seed) for seed in seeds])
             first = int(bank.first_view_row[index]) * views
-            bank.augmented.store(slice(first, first + views), eyes.bf16(batch))
+            bank.augmented.store(slice(first, first + views), extractor.bf16(batch))
         if index % every == 0 or index + 1 == len(samples):
             stage.report((index + 1) / len(samples), f"image {index + 1} of {len(samples)}")
     return bank

@@ -34,8 +34,8 @@ def build_extractor(trunk: Trunk, size: tuple[int, int], images: int, compute: C
     Uses OpenVINO on machines without a GPU if there are enough pixels, else torch. The two differ by rounding. The same
     call on the same machine gives bitwise equal features."""
     if compute.device.type == "cpu" and images * size[0] * size[1] >= MIN_COMPILED_PIXELS:
-        plainly = _openvino_extractor(trunk, size, half=False)
-        return FeatureExtractor(plainly, _openvino_extractor(trunk, size, half=True) if compute.half else plainly)
+        fp32 = _openvino_extractor(trunk, size, half=False)
+        return FeatureExtractor(fp32, _openvino_extractor(trunk, size, half=True) if compute.half else fp32)
     compute.move_module(trunk)
     return FeatureExtractor(*(partial(_extract_with_torch, trunk, compute, half) for half in (False, compute.half)))
 
@@ -48,25 +48,25 @@ class _Outputs(nn.Module):
         self.trunk = trunk
 
     def forward(self, rgb: Tensor) -> tuple[Tensor, ...]:
-        return tuple(one for one in self.trunk(rgb) if one is not EMPTY)
+        return tuple(maps for maps in self.trunk(rgb) if maps is not EMPTY)
 
 
 def _openvino_extractor(trunk: Trunk, size: tuple[int, int], *, half: bool) -> Extract:
     model = trace_to_openvino(_Outputs(trunk), torch.zeros((1, 3, *size)))
     request = compile_model(model, torch.get_num_threads(), half=half).create_infer_request()
 
-    def see(rgb: Tensor) -> FeatureMaps:
-        found: list[list[Tensor]] = []
+    def extract(rgb: Tensor) -> FeatureMaps:
+        outputs: list[list[Tensor]] = []
         for image in torch.split(rgb, 1):
             request.infer([image.contiguous().numpy()])
             # Copies, because the next inference overwrites the request's tensors.
-            found.append([torch.from_numpy(one.data.copy()) for one in request.output_tensors])
-        return FeatureMaps(*(torch.cat(maps) for maps in zip(*found, strict=True)))
+            outputs.append([torch.from_numpy(output.data.copy()) for output in request.output_tensors])
+        return FeatureMaps(*(torch.cat(maps) for maps in zip(*outputs, strict=True)))
 
-    return see
+    return extract
 
 
 def _extract_with_torch(trunk: Trunk, compute: Compute, half: bool, rgb: Tensor) -> FeatureMaps:
     with torch.inference_mode(), replace(compute, half=half).autocast():
-        seen: FeatureMaps = trunk(rgb.to(compute.device, memory_format=torch.channels_last))
-    return seen
+        maps: FeatureMaps = trunk(rgb.to(compute.device, memory_format=torch.channels_last))
+    return maps

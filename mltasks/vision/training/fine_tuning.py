@@ -41,14 +41,14 @@ def fine_tune_blocks(
     groups = [{"params": module.parameters()} for module in (head.blocks, head.linear)]
     optimizer = torch.optim.AdamW(groups, weight_decay=WEIGHT_DECAY, fused=True)
     draws = [sample_epoch(data, train, generator) for _ in range(config.stage_epochs)]
-    steps = sum(len(one) for one in draws) // config.batch_size
+    steps = sum(len(indices) for indices in draws) // config.batch_size
     done = 0
-    for number, one in enumerate(draws, 1):
-        for start in range(0, len(one), config.batch_size):
+    for number, indices in enumerate(draws, 1):
+        for start in range(0, len(indices), config.batch_size):
             share = min(1.0, (done + 1) / WARMUP_STEPS) * half_cosine(done, steps)
             for group, rate in zip(optimizer.param_groups, rates, strict=True):
                 group["lr"] = share * rate
-            _step(head, data, one[start : start + config.batch_size], optimizer, generator)
+            _step(head, data, indices[start : start + config.batch_size], optimizer, generator)
             done += 1
         stage.report(number / config.stage_epochs, f"epoch {number}")
     return head.eval()
@@ -64,8 +64,7 @@ def _step(
     head.train()
     # Approximates the frozen blocks' maps of the mirrored image
     maps = data.compute.to_device(random_flip(torch.from_numpy(data.bank.clean.aux_maps[indices]), generator))
-    wanted = torch.from_numpy(data.targets[indices]).to(data.compute.device).float()
+    targets = torch.from_numpy(data.targets[indices]).to(data.compute.device).float()
     with data.compute.autocast(depthwise=True):
         logits, _ = head.logits_and_maps(maps)
-    loss = smoothed_loss(logits, wanted)
-    gradient_step(optimizer, loss)
+    gradient_step(optimizer, smoothed_loss(logits, targets))

@@ -74,14 +74,16 @@ def fit(samples: Sequence[Sample], config: TrainConfig, compute: Compute, stage:
     trunk = build_trunk(network, config)
     learning = {index for index, sample in enumerate(samples) if sample.split not in ("validation", "test")}
     folds, trials = samples[0].split.startswith("fold-"), plan_trials(samples, config)
-    seen, taught = progress_shares(len(learning), folds, config, [(len(one.labeled), one.fold_count) for one in trials])
-    bank = build_feature_bank(samples, learning, trunk, config, compute, stage.substage(0, seen, "extracting features"))
-    material = TrainingData(bank, np.array([sample.target for sample in samples]), config, compute)
-    lesson = TrainingContext(samples, material, trunk, network.get_submodule("layer4"))
+    sizes = [(len(trial.labeled), trial.fold_count) for trial in trials]
+    extraction_end, training_end = progress_shares(len(learning), folds, config, sizes)
+    part = stage.substage(0, extraction_end, "extracting features")
+    bank = build_feature_bank(samples, learning, trunk, config, compute, part)
+    data = TrainingData(bank, np.array([sample.target for sample in samples]), config, compute)
+    context = TrainingContext(samples, data, trunk, network.get_submodule("layer4"))
     protocol = cross_validate if folds else fit_holdout
-    fitted = protocol(samples, lesson, weights, stage.substage(seen, taught))
-    rest = stage.substage(taught, 1).without_metrics()
-    return replace(fitted, curve_predictions=run_trials(trials, lesson, fitted.folds, fitted.predictions, rest))
+    fitted = protocol(context, weights, stage.substage(extraction_end, training_end))
+    rest = stage.substage(training_end, 1).without_metrics()
+    return replace(fitted, curve_predictions=run_trials(trials, context, fitted.folds, fitted.predictions, rest))
 
 
 def build_trunk(network: nn.Module, config: TrainConfig) -> Trunk:
@@ -122,19 +124,16 @@ def check_config(config: TrainConfig) -> None:
         raise ValueError(f"novelty_quantile must lie between 0 and 1, not {config.novelty_quantile}.")
 
 
-def cross_validate(
-    samples: Sequence[Sample], context: TrainingContext, weights: WeightsSource, stage: Stage
-) -> FittedVersion:
+def cross_validate(context: TrainingContext, weights: WeightsSource, stage: Stage) -> FittedVersion:
     """Train once without each fold and once with all samples.
 
     The operating point used for a fold's predictions is fitted on the other folds."""
-    names = sorted({sample.split for sample in samples})
-    rounds = train_folds(context, [*names, FINAL], stage)
-    held_out = {name: rounds[name] for name in names}
-    setting, predictions = operating_point_of(list(held_out.values()), context), cross_fit(held_out, context)
-    seed = context.data.config.seed
-    protocol = EvaluationProtocol("cross-validation", len(names), len(samples), 0, len(samples), seed)
-    return _fitted_version(context, weights, rounds, rounds[FINAL], setting, predictions, protocol)
+    names, count = sorted({sample.split for sample in context.samples}), len(context.samples)
+    folds = train_folds(context, [*names, FINAL], stage)
+    held_out = {name: folds[name] for name in names}
+    point, predictions = operating_point_of(list(held_out.values()), context), cross_fit(held_out, context)
+    protocol = EvaluationProtocol("cross-validation", len(names), count, 0, count, context.data.config.seed)
+    return _fitted_version(context, weights, folds, folds[FINAL], point, predictions, protocol)
 
 
 def cross_fit_predictions(context: TrainingContext, stage: Stage) -> list[Prediction]:
@@ -145,14 +144,12 @@ def cross_fit_predictions(context: TrainingContext, stage: Stage) -> list[Predic
     return cross_fit(train_folds(context, names, stage), context)
 
 
-def fit_holdout(
-    samples: Sequence[Sample], context: TrainingContext, weights: WeightsSource, stage: Stage
-) -> FittedVersion:
+def fit_holdout(context: TrainingContext, weights: WeightsSource, stage: Stage) -> FittedVersion:
     """Train on ``train``, fit the operating point on ``validation`` and predict ``test``."""
-    one, setting, predictions = predict_holdout(context, stage)
-    train, validation, test = (len(split_indices(samples, split)) for split in HOLDOUT_SPLITS)
+    fold, point, predictions = predict_holdout(context, stage)
+    train, validation, test = (len(split_indices(context.samples, split)) for split in HOLDOUT_SPLITS)
     protocol = EvaluationProtocol("holdout", 0, train, validation, test, context.data.config.seed)
-    return _fitted_version(context, weights, {"holdout": one}, one, setting, predictions, protocol)
+    return _fitted_version(context, weights, {"holdout": fold}, fold, point, predictions, protocol)
 
 
 def _fitted_version(
@@ -164,9 +161,9 @@ def _fitted_version(
     predictions: list[Prediction],
     protocol: EvaluationProtocol,
 ) -> FittedVersion:
-    material = context.data
+    data = context.data
     return FittedVersion(
-        config=material.config,
+        config=data.config,
         weights=weights,
         trunk=context.trunk,
         folds=folds,
@@ -174,6 +171,6 @@ def _fitted_version(
         operating_point=operating_point,
         predictions=predictions,
         protocol=protocol,
-        views=material.bank.views,
-        compute=material.compute.describe(),
+        views=data.bank.views,
+        compute=data.compute.describe(),
     )

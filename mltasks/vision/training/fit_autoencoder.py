@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch.nn import functional as F
 
 from mltasks.vision.data.augmentation import random_flip
@@ -46,8 +45,12 @@ def train_pixel_autoencoder(data: TrainingData, good: Sequence[int], seed: int, 
     epochs = epoch_count(len(good), config)
     for number in range(epochs):
         set_learning_rate(optimizer, config.autoencoder_learning_rate * half_cosine(number / epochs, 1))
-        draws = _sample_epoch(good, config, generator)
-        _train_epoch(network, data, draws, optimizer, generator)
+        network.train()
+        for batch in batches(_sample_epoch(good, config, generator), config.batch_size):
+            rgb = random_flip(data.bank.autoencoder_batch(batch, data.compute), generator)
+            with data.compute.autocast():
+                reconstruction = network(rgb)
+            gradient_step(optimizer, F.mse_loss(reconstruction.float(), rgb))
         stage.report((number + 1) / epochs, "training the pixel autoencoder")
     return network.eval()
 
@@ -62,36 +65,18 @@ def reconstruction_errors(
 ) -> list[ReconstructionError]:
     """Return the reconstruction errors of the original images, computed in 32 bits."""
     network.eval()
-    found: list[ReconstructionError] = []
+    errors: list[ReconstructionError] = []
     with torch.inference_mode():
         for batch in batches(indices, EVALUATION_BATCH):
             means, cells = network.errors(data.bank.autoencoder_batch(batch, data.compute))
             worst = cells.flatten(1).amax(dim=1)
-            found += [ReconstructionError(*pair) for pair in zip(means.tolist(), worst.tolist(), strict=True)]
-    return found
+            errors += [ReconstructionError(*pair) for pair in zip(means.tolist(), worst.tolist(), strict=True)]
+    return errors
 
 
-def _sample_epoch(good: Sequence[int], config: TrainConfig, generator: np.random.Generator) -> NDArray[np.int64]:
+def _sample_epoch(good: Sequence[int], config: TrainConfig, generator: np.random.Generator) -> list[int]:
     indices = np.asarray(good)
     if len(indices) >= MIN_DRAWS:
-        return generator.permutation(indices)[: config.draws_cap]
-    rounds = -(-MIN_DRAWS // len(indices))
-    return np.concatenate([generator.permutation(indices) for _ in range(rounds)])[:MIN_DRAWS]
-
-
-def _train_epoch(
-    network: PixelAutoencoder,
-    data: TrainingData,
-    draws: NDArray[np.int64],
-    optimizer: torch.optim.Optimizer,
-    generator: np.random.Generator,
-) -> None:
-    network.train()
-    config, compute = data.config, data.compute
-    for start in range(0, len(draws), config.batch_size):
-        rgb = data.bank.autoencoder_batch(list(draws[start : start + config.batch_size]), compute)
-        rgb = random_flip(rgb, generator)
-        with compute.autocast():
-            drawn = network(rgb)
-        loss = F.mse_loss(drawn.float(), rgb)
-        gradient_step(optimizer, loss)
+        return list(generator.permutation(indices)[: config.draws_cap])
+    repeats = -(-MIN_DRAWS // len(indices))
+    return list(np.concatenate([generator.permutation(indices) for _ in range(repeats)])[:MIN_DRAWS])

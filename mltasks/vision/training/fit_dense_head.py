@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from mltasks.vision.heads.classifier import StatisticsHead, TopKHead
+from mltasks.vision.networks.compact_features import MIN_DEVIATION
 from mltasks.vision.networks.compute import derive_seed
 from mltasks.vision.networks.gradient_descent import half_cosine, set_learning_rate
 from mltasks.vision.training.feature_bank import TrainingData
@@ -26,7 +27,6 @@ DROPOUT, WEIGHT_DECAY, LABEL_SMOOTHING = 0.3, 0.05, 0.05
 RIDGE = 0.01
 # Number of images, at most doubled, for the channel means and deviations and for the held-out loss of each epoch
 SUBSAMPLE_IMAGES = 200
-MIN_DEVIATION = 1e-4
 HeadT = TypeVar("HeadT", bound=TopKHead)
 
 
@@ -88,9 +88,9 @@ def smoothed_loss(logits: Tensor, targets: Tensor) -> Tensor:
 
 def _fit_standardizers(head: TopKHead, data: TrainingData, train: Sequence[int]) -> None:
     """Set the head's channel means and deviations from the training images; they stay fixed."""
-    seen = data.bank.clean_batch(_subsample(train), data.compute, head.standardizers())
+    features = data.bank.clean_batch(_subsample(train), data.compute, head.standardizers())
     for name, norm in head.standardizers().items():
-        maps = getattr(seen, name)
+        maps = getattr(features, name)
         norm.mean.copy_(maps.mean(dim=(0, 2, 3)).view(1, -1, 1, 1))
         norm.deviation.copy_(maps.std(dim=(0, 2, 3)).clamp_min(MIN_DEVIATION).view(1, -1, 1, 1))
 
@@ -101,5 +101,5 @@ def _subsample(indices: Sequence[int]) -> list[int]:
 
 def _loss_on(head: TopKHead, data: TrainingData, indices: Sequence[int]) -> float:
     logits, _ = score_head(head, data, indices, head.standardizers())
-    wanted = torch.from_numpy(data.targets[np.asarray(indices)]).double()
-    return float(F.binary_cross_entropy_with_logits(torch.tensor(logits, dtype=torch.float64), wanted))
+    targets = torch.from_numpy(data.targets[np.asarray(indices)]).double()
+    return float(F.binary_cross_entropy_with_logits(torch.tensor(logits, dtype=torch.float64), targets))

@@ -48,19 +48,16 @@ def fit_detectors(
 
     If the config has a memory and there are defects, the result includes ``known``: the memory with the patches of the
     indices in ``defects`` added. ``parts`` holds the part key of each image."""
-    if not data.config.detectors:
-        return {}
-    made = {
+    detectors = {
         name: _fit_detector(name, data, good, parts, derive_seed(seed, name)) for name in enabled_detectors(data.config)
     }
-    for head in made.values():
+    for head in detectors.values():
         head.to(data.compute.device)
-    memory = made.get("memory")
+    memory = detectors.get("memory")
     if isinstance(memory, PatchMemory) and defects:
-        made[LABELED_MEMORY] = add_defect_patches(
-            memory, _defect_patches(memory, data, defects), derive_seed(seed, LABELED_MEMORY)
-        )
-    return made
+        patches = _defect_patches(memory, data, defects)
+        detectors[LABELED_MEMORY] = add_defect_patches(memory, patches, derive_seed(seed, LABELED_MEMORY))
+    return detectors
 
 
 def enabled_detectors(config: TrainConfig) -> list[str]:
@@ -79,8 +76,9 @@ def _fit_detector(name: str, data: TrainingData, good: Sequence[int], parts: Seq
         rows, _ = sample_patches(data, good, derive_seed(seed, "patches"), "patches")
         return train_feature_autoencoder(rows.to(data.compute.device), seed)
     if name == MULTI_SCALE_MEMORY:
-        both = ("second_memory" if data.config.companion else "memory", "detail")
-        return MultiScaleMemory(*(_fit_memory(one, data, good, parts, derive_seed(seed, one)) for one in both)).eval()
+        scales = ("second_memory" if data.config.companion else "memory", "detail")
+        memories = (_fit_memory(scale, data, good, parts, derive_seed(seed, scale)) for scale in scales)
+        return MultiScaleMemory(*memories).eval()
     return _fit_memory(name, data, good, parts, seed)
 
 
@@ -88,8 +86,8 @@ def _fit_memory(name: str, data: TrainingData, good: Sequence[int], parts: Seque
     source = PATCH_MEMORIES[name]
     rows, images = sample_patches(data, good, derive_seed(seed, "patches"), source)
     memory, chosen = build_memory(rows.to(data.compute.device), seed, source=source)
-    usual = fit_memory_norm(memory, images[chosen], data, good, parts, derive_seed(seed, "usual"))
-    return PatchMemory(memory.mean, memory.deviation, memory.memory, usual, source=source).eval()
+    norm = fit_memory_norm(memory, images[chosen], data, good, parts, derive_seed(seed, "usual"))
+    return PatchMemory(memory.mean, memory.deviation, memory.memory, norm, source=source).eval()
 
 
 def fit_memory_norm(
@@ -103,22 +101,22 @@ def fit_memory_norm(
     names = [parts[index] for index in patch_images.tolist()]
     apart = len(set(names)) > 1
     memory.to(data.compute.device)
-    found: list[Tensor] = []
+    distances: list[Tensor] = []
     with torch.inference_mode():
         for batch in batches(drawn, NORM_BATCH):
             same = torch.tensor([[apart and name == parts[index] for name in names] for index in batch])
-            seen = data.bank.clean_batch(batch, data.compute, SOURCE_FIELDS[memory.source])
-            found += memory.distances(seen, same.to(memory.memory.device)).cpu()
-    return fit_positional_norm(found)
+            features = data.bank.clean_batch(batch, data.compute, SOURCE_FIELDS[memory.source])
+            distances += memory.distances(features, same.to(memory.memory.device)).cpu()
+    return fit_positional_norm(distances)
 
 
 def _defect_patches(memory: PatchMemory, data: TrainingData, defects: Sequence[int]) -> Tensor:
     with torch.inference_mode():
-        found = [
+        patches = [
             farthest_patches(memory, data.bank.clean_batch(batch, data.compute, SOURCE_FIELDS[memory.source]))
             for batch in batches(list(defects), EVALUATION_BATCH)
         ]
-    return torch.cat(found).clone()
+    return torch.cat(patches).clone()
 
 
 def sample_patches(data: TrainingData, indices: Sequence[int], seed: int, source: str) -> tuple[Tensor, Tensor]:
@@ -127,13 +125,13 @@ def sample_patches(data: TrainingData, indices: Sequence[int], seed: int, source
     The patches come from the original images, equally many per image."""
     generator = np.random.default_rng(seed)
     each = -(-MAX_PATCHES // max(1, len(indices)))
-    found, images = list[Tensor](), list[Tensor]()
+    patches, images = list[Tensor](), list[Tensor]()
     with torch.inference_mode():
         for batch in batches(list(indices), EVALUATION_BATCH):
             maps = PATCH_SOURCES[source](data.bank.clean_batch(batch, data.compute, SOURCE_FIELDS[source])).cpu()
-            for index, one in zip(batch, maps, strict=True):
-                flat = one.flatten(1).T
-                found.append(flat[torch.from_numpy(generator.permutation(len(flat))[:each])])
-                images.append(torch.full((len(found[-1]),), index))
+            for index, features in zip(batch, maps, strict=True):
+                flat = features.flatten(1).T
+                patches.append(flat[torch.from_numpy(generator.permutation(len(flat))[:each])])
+                images.append(torch.full((len(patches[-1]),), index))
     # Cloned, because inference tensors cannot be used in training.
-    return torch.cat(found).clone(), torch.cat(images).clone()
+    return torch.cat(patches).clone(), torch.cat(images).clone()

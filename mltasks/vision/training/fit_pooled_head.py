@@ -72,14 +72,14 @@ def sample_epoch(data: TrainingData, train: Sequence[int], generator: np.random.
     config, indices = data.config, np.asarray(train)
     counts = np.bincount(data.targets[indices], minlength=2)
     weights = 1.0 / counts[data.targets[indices]]
-    wanted = min(config.oversampling * len(indices), config.draws_cap)
-    whole = max(1, -(-wanted // config.batch_size)) * config.batch_size
-    return generator.choice(indices, size=whole, p=weights / weights.sum())
+    count = min(config.oversampling * len(indices), config.draws_cap)
+    size = max(1, -(-count // config.batch_size)) * config.batch_size
+    return generator.choice(indices, size=size, p=weights / weights.sum())
 
 
 def train_epoch(
     head: Head,
-    material: TrainingData,
+    data: TrainingData,
     draws: NDArray[np.int64],
     optimizer: torch.optim.Optimizer,
     generator: np.random.Generator,
@@ -90,15 +90,15 @@ def train_epoch(
 
     ``loss_of`` takes logits and targets ``[N]``, both float32; ``only`` names the maps that the head uses."""
     head.train()
-    bank, size, compute = material.bank, material.config.batch_size, material.compute
+    bank, size, compute = data.bank, data.config.batch_size, data.compute
     views = bank.sample_views(len(draws), generator)
     total = 0.0
     for start in range(0, len(draws), size):
         part = slice(start, start + size)
-        seen = bank.augmented_batch(draws[part], views[part], compute, only)
-        targets = torch.from_numpy(material.targets[draws[part]]).to(compute.device).float()
+        features = bank.augmented_batch(draws[part], views[part], compute, only)
+        targets = torch.from_numpy(data.targets[draws[part]]).to(compute.device).float()
         with compute.autocast():
-            logits, _ = head(seen)
+            logits, _ = head(features)
         loss = loss_of(logits.float(), targets)
         gradient_step(optimizer, loss)
         total += loss.item() * len(targets)
@@ -128,15 +128,15 @@ def score_heads(
     """Return the scores and highest cells of several heads by name.
 
     The features of the images are fetched once for all heads."""
-    found: dict[str, tuple[list[float], list[float]]] = {name: ([], []) for name in heads}
+    results: dict[str, tuple[list[float], list[float]]] = {name: ([], []) for name in heads}
     with torch.inference_mode():
         for batch in batches(indices, EVALUATION_BATCH):
-            seen = data.bank.clean_batch(batch, data.compute, fields)
+            features = data.bank.clean_batch(batch, data.compute, fields)
             for name, head in heads.items():
-                scores, cells = head.eval()(seen)
-                found[name][0].extend(scores.float().tolist())
-                found[name][1].extend(cells.float().flatten(1).amax(1).tolist())
-    return found
+                scores, cells = head.eval()(features)
+                results[name][0].extend(scores.float().tolist())
+                results[name][1].extend(cells.float().flatten(1).amax(1).tolist())
+    return results
 
 
 def _loss(logits: Tensor, targets: Tensor, config: TrainConfig) -> Tensor:

@@ -86,28 +86,27 @@ def train_fold(
     The classifiers use all of ``train``, the autoencoder only its good parts. The detectors use the good parts too; the
     memory ``known`` adds patches of the defects."""
     share = CLASSIFIER_SHARE[context.data.config.head]
-    taught = train_classifiers(context, train, held_out, seed, stage.substage(0, share))
-    return complete_fold(context, taught, train, held_out, seed, stage.substage(share, 1))
+    models = train_classifiers(context, train, held_out, seed, stage.substage(0, share))
+    return complete_fold(context, models, train, held_out, seed, stage.substage(share, 1))
 
 
 def complete_fold(
     context: TrainingContext, models: FoldModels, train: Sequence[int], held_out: Sequence[int], seed: int, stage: Stage
 ) -> Fold:
     """Add detectors, autoencoder and scores of ``held_out`` to heads trained on ``train``."""
-    material = context.data
-    good = [index for index in train if material.targets[index] == GOOD]
-    defects = [index for index in train if material.targets[index] == DEFECT]
+    data = context.data
+    good, defects = ([index for index in train if data.targets[index] == target] for target in (GOOD, DEFECT))
     stage.report(0, "fitting novelty detectors")
-    heads = {**models.heads, **fit_detectors(material, good, defects, part_keys(context.samples), seed)}
-    autoencoder = train_pixel_autoencoder(material, good, seed, stage.substage(DETECTORS_SHARE, 1))
-    asked = score_heads(heads, material, held_out)
+    heads = {**models.heads, **fit_detectors(data, good, defects, part_keys(context.samples), seed)}
+    autoencoder = train_pixel_autoencoder(data, good, seed, stage.substage(DETECTORS_SHARE, 1))
+    results = score_heads(heads, data, held_out)
     return Fold(
         heads=heads,
         autoencoder=autoencoder,
         held_out=list(held_out),
-        scores={name: scores for name, (scores, _) in asked.items()},
-        peaks={name: peaks for name, (_, peaks) in asked.items()},
-        errors=reconstruction_errors(autoencoder, material, held_out),
+        scores={name: scores for name, (scores, _) in results.items()},
+        peaks={name: peaks for name, (_, peaks) in results.items()},
+        errors=reconstruction_errors(autoencoder, data, held_out),
         curve=models.curve,
         best_epoch=models.best_epoch,
     )
@@ -122,7 +121,7 @@ def train_folds(
     context = context.for_label_count(len(context.samples if labeled is None else labeled))
     seed = context.data.config.seed
     purpose = () if labeled is None else (len(labeled),)
-    rounds: dict[str, Fold] = {}
+    folds: dict[str, Fold] = {}
     for number, name in enumerate(names):
         inside = [
             index
@@ -132,8 +131,8 @@ def train_folds(
         title = f"fold {number + 1} of {len(names) - (FINAL in names)}" if name != FINAL else FINAL_TITLE
         part = stage.substage(number / len(names), (number + 1) / len(names), title)
         outside = split_indices(context.samples, name)
-        rounds[name] = train_fold(context, inside, outside, derive_seed(seed, name, *purpose), part)
-    return rounds
+        folds[name] = train_fold(context, inside, outside, derive_seed(seed, name, *purpose), part)
+    return folds
 
 
 def split_indices(samples: Sequence[Sample], split: str, labeled: Collection[int] | None = None) -> list[int]:
@@ -149,25 +148,22 @@ def train_classifiers(
     """Train the classifier heads on ``train_indices``; ``held_out`` is only monitored.
 
     The same arguments give the same weights."""
-    material = context.data
-    if material.config.head == "dense":
-        companion = context.trunk.companion
-        ends = (0.6, 1.0) if companion is None or not material.config.stage_epochs else (0.2, 0.35)
-        dense, curve = train_dense(DenseHead, material, train_indices, held_out, seed, stage.substage(0, ends[0]))
-        heads: dict[str, Head] = {"dense": dense, "texture": fit_statistics_head(material, train_indices)}
-        if companion is not None:
-            second, _ = train_dense(
-                AuxiliaryDenseHead, material, train_indices, held_out, seed, stage.substage(*ends, AUX_TITLE)
-            )
-            heads["second_dense"] = second
-            heads["second_texture"] = fit_statistics_head(material, train_indices, "aux_statistics")
-            if material.config.stage_epochs:
-                heads["second_stage"] = fine_tune_blocks(
-                    companion, material, train_indices, seed, stage.substage(ends[1], 1, FINE_TUNING_TITLE)
-                )
+    data = context.data
+    if data.config.head == "dense":
+        auxiliary = context.trunk.companion
+        ends = (0.6, 1.0) if auxiliary is None or not data.config.stage_epochs else (0.2, 0.35)
+        dense, curve = train_dense(DenseHead, data, train_indices, held_out, seed, stage.substage(0, ends[0]))
+        heads: dict[str, Head] = {"dense": dense, "texture": fit_statistics_head(data, train_indices)}
+        if auxiliary is not None:
+            part = stage.substage(*ends, AUX_TITLE)
+            heads["second_dense"], _ = train_dense(AuxiliaryDenseHead, data, train_indices, held_out, seed, part)
+            heads["second_texture"] = fit_statistics_head(data, train_indices, "aux_statistics")
+            if data.config.stage_epochs:
+                part = stage.substage(ends[1], 1, FINE_TUNING_TITLE)
+                heads["second_stage"] = fine_tune_blocks(auxiliary, data, train_indices, seed, part)
         return FoldModels(heads, curve, len(curve))
     # The pooled head stops early, on a fifth of the training parts.
     train, validation = inner_split([context.samples[index] for index in train_indices], derive_seed(seed, "inner"))
     pick = [[train_indices[position] for position in positions] for positions in (train, validation)]
-    found = train_pooled_head(context.layer4, material, pick[0], pick[1], seed, stage)
-    return FoldModels({"pooled": found.head}, found.curve, found.best_epoch)
+    pooled = train_pooled_head(context.layer4, data, pick[0], pick[1], seed, stage)
+    return FoldModels({"pooled": pooled.head}, pooled.curve, pooled.best_epoch)

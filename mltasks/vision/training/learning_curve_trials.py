@@ -48,16 +48,16 @@ def plan_trials(samples: Sequence[Sample], config: TrainConfig) -> list[Trial]:
     Each label set contains the smaller sets. A share is left out if a training or calibration set would have fewer than
     four parts of a class."""
     folds = sorted({sample.split for sample in samples if sample.split.startswith("fold-")})
-    asked = tuple(folds if len(samples) <= ALL_FOLDS_MAX_IMAGES else folds[:REDUCED_FOLDS])
-    known = [index for index, sample in enumerate(samples) if sample.split != "test"]
+    scored = tuple(folds if len(samples) <= ALL_FOLDS_MAX_IMAGES else folds[:REDUCED_FOLDS])
+    labeled = [index for index, sample in enumerate(samples) if sample.split != "test"]
     trials: list[Trial] = []
     before = 1.0
     shares = sorted(config.curve_shares, reverse=True)
     for share in shares if len(samples) <= ALL_SHARES_MAX_IMAGES else shares[:1]:
         ratio, before = share / before, share
         seed = derive_seed(config.seed, f"{share} of the labels")
-        known = _subsample_parts(samples, known, ratio, seed)
-        trial = Trial(frozenset(known), asked)
+        labeled = _subsample_parts(samples, labeled, ratio, seed)
+        trial = Trial(frozenset(labeled), scored)
         if all(_has_enough_parts([samples[index] for index in side]) for side in _training_sets(trial, samples)):
             trials.append(trial)
     return trials[::-1]
@@ -95,8 +95,7 @@ def _run_trial(trial: Trial, context: TrainingContext, stage: Stage) -> CurvePre
     context = context.with_config(trial_config(context.data.config))
     stage = stage.substage(0, 1, f"learning curve with {len(trial.labeled)} labels")
     if trial.folds:
-        rounds = train_folds(context, trial.folds, stage, trial.labeled)
-        predictions = cross_fit(rounds, context, trial.labeled)
+        predictions = cross_fit(train_folds(context, trial.folds, stage, trial.labeled), context, trial.labeled)
     else:
         _, _, predictions = predict_holdout(context, stage, trial.labeled)
     return CurvePrediction(len(trial.labeled), predictions)
@@ -108,14 +107,14 @@ def _subsample_parts(samples: Sequence[Sample], indices: Sequence[int], share: f
     Systematic sampling: Madow and Madow, Annals of Mathematical Statistics 15, 1944."""
     parts = collect_parts([samples[index] for index in indices])
     mixed = np.random.default_rng(seed).permutation(len(parts)).tolist()
-    known: set[tuple[str, str]] = set()
+    kept: set[tuple[str, str]] = set()
     for target in (GOOD, DEFECT):
         rows = [(part.stratum, part.samples[0].split, at, part) for at, part in zip(mixed, parts, strict=True)]
         ordered = sorted((row for row in rows if row[-1].target == target), key=lambda row: row[:-1])
         for number, (*_, part) in enumerate(ordered):
             if floor((number + 1) * share + 0.5) > floor(number * share + 0.5):
-                known.update((sample.sha256, sample.group) for sample in part.samples)
-    return [index for index in indices if (samples[index].sha256, samples[index].group) in known]
+                kept.update((sample.sha256, sample.group) for sample in part.samples)
+    return [index for index in indices if (samples[index].sha256, samples[index].group) in kept]
 
 
 def _training_sets(trial: Trial, samples: Sequence[Sample]) -> Iterable[list[int]]:

@@ -23,13 +23,13 @@ from mltasks.vision.training.progress import Stage
 
 def collect_held_out(folds: Sequence[Fold], context: TrainingContext) -> HeldOutScores:
     """Return the held-out scores of several folds as one set."""
-    indices = [index for one in folds for index in one.held_out]
+    indices = [index for fold in folds for index in fold.held_out]
     names = list(folds[0].scores)
     keys = part_keys(context.samples)
-    scores = {name: [value for one in folds for value in one.scores[name]] for name in names}
-    peaks = {name: [value for one in folds for value in one.peaks[name]] for name in names}
-    scores[PIXEL_AUTOENCODER] = [error.mean for one in folds for error in one.errors]
-    peaks[PIXEL_AUTOENCODER] = [error.worst_cell for one in folds for error in one.errors]
+    scores = {name: [value for fold in folds for value in fold.scores[name]] for name in names}
+    peaks = {name: [value for fold in folds for value in fold.peaks[name]] for name in names}
+    scores[PIXEL_AUTOENCODER] = [error.mean for fold in folds for error in fold.errors]
+    peaks[PIXEL_AUTOENCODER] = [error.worst_cell for fold in folds for error in fold.errors]
     targets = [int(context.data.targets[index]) for index in indices]
     return HeldOutScores(scores, peaks, targets, [keys[index] for index in indices])
 
@@ -37,18 +37,18 @@ def collect_held_out(folds: Sequence[Fold], context: TrainingContext) -> HeldOut
 def operating_point_of(folds: Sequence[Fold], context: TrainingContext) -> OperatingPoint:
     """Fit weights, calibration, thresholds and deciding detector on the folds' held-out scores."""
     config = context.data.config
-    least, _ = review_band(config.costs)
+    low, _ = review_band(config.costs)
     return fit_operating_point(
-        collect_held_out(folds, context), enabled_detectors(config), config.novelty_quantile, config.seed, least
+        collect_held_out(folds, context), enabled_detectors(config), config.novelty_quantile, config.seed, low
     )
 
 
 def predict_fold(context: TrainingContext, fold: Fold, operating_point: OperatingPoint) -> list[Prediction]:
     """Return a fold's predictions of its held-out images at an operating point, in their order."""
-    found = collect_held_out([fold], context)
-    logits = operating_point.fusion.logits(found.scores)
+    held_out = collect_held_out([fold], context)
+    logits = operating_point.fusion.logits(held_out.scores)
     probabilities = operating_point.calibrator.probability(logits)
-    novelty = operating_point.novelty(found.scores)
+    novelty = operating_point.novelty(held_out.scores)
     fails_from = cost_threshold(context.data.config.costs)
     return [
         Prediction(
@@ -57,17 +57,17 @@ def predict_fold(context: TrainingContext, fold: Fold, operating_point: Operatin
             path=sample.path,
             roi=sample.roi,
             bit_depth=sample.bit_depth,
-            part=found.parts[at],
+            part=held_out.parts[at],
             target=sample.target,
             defect_type=sample.defect_type,
             split=sample.split,
             logit=float(logits[at]),
             probability=float(probabilities[at]),
-            reconstruction_error=found.scores[PIXEL_AUTOENCODER][at],
+            reconstruction_error=held_out.scores[PIXEL_AUTOENCODER][at],
             anomaly_threshold=operating_point.thresholds[PIXEL_AUTOENCODER],
             detector=operating_point.detector,
             detectors={name: values[at] for name, values in novelty.items()},
-            labeled_novelty=found.scores[LABELED_MEMORY][at] / operating_point.labeled_novelty_threshold
+            labeled_novelty=held_out.scores[LABELED_MEMORY][at] / operating_point.labeled_novelty_threshold
             if operating_point.labeled_novelty_threshold and probabilities[at] >= fails_from
             else None,
         )
@@ -83,9 +83,9 @@ def cross_fit(
     The operating point for a fold is fitted on the other folds. If ``labeled`` is given, only these images are used for
     the fit."""
     predictions: list[Prediction] = []
-    for name, one in folds.items():
-        others = [_restrict_to_labeled(other, labeled) for also, other in folds.items() if also != name]
-        predictions += predict_fold(context, one, operating_point_of(others, context))
+    for name, fold in folds.items():
+        others = [_restrict_to_labeled(folds[other], labeled) for other in folds if other != name]
+        predictions += predict_fold(context, fold, operating_point_of(others, context))
     return predictions
 
 
@@ -96,12 +96,13 @@ def predict_holdout(
 
     If ``labeled`` is given, only these images of ``train`` and ``validation`` are used."""
     train, validation = (split_indices(context.samples, split, labeled) for split in ("train", "validation"))
-    asked, seen = [*validation, *split_indices(context.samples, "test")], len(validation)
+    held_out, middle = [*validation, *split_indices(context.samples, "test")], len(validation)
     purpose = () if labeled is None else (len(labeled),)
     seed = derive_seed(context.data.config.seed, "holdout", *purpose)
-    one = train_fold(context.for_label_count(len(train)), train, asked, seed, stage)
-    setting = operating_point_of([select_held_out(one, range(seen))], context)
-    return one, setting, predict_fold(context, select_held_out(one, range(seen, len(asked))), setting)
+    fold = train_fold(context.for_label_count(len(train)), train, held_out, seed, stage)
+    operating_point = operating_point_of([select_held_out(fold, range(middle))], context)
+    test_fold = select_held_out(fold, range(middle, len(held_out)))
+    return fold, operating_point, predict_fold(context, test_fold, operating_point)
 
 
 def _restrict_to_labeled(fold: Fold, labeled: Collection[int] | None) -> Fold:

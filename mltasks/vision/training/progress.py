@@ -35,17 +35,18 @@ class Stage:
 
     def report(self, share: float, detail: str = "", metrics: Metrics | None = None) -> None:
         """Report the done ``share`` of this stage, a detail ("epoch 7") and the epoch's metrics."""
-        words = ", ".join(text for text in (self.name, detail) if text)
-        self.callback(Progress(self._at(share), words, metrics or {}))
+        self.callback(Progress(self._at(share), self._title(detail), metrics or {}))
 
     def substage(self, start: float, end: float, name: str = "") -> Stage:
         """Return a stage that covers the shares ``start`` to ``end`` of this stage."""
-        words = ", ".join(text for text in (self.name, name) if text)
-        return Stage(self.callback, words, self._at(start), self._at(end))
+        return Stage(self.callback, self._title(name), self._at(start), self._at(end))
 
     def without_metrics(self) -> Stage:
         """Return this stage without metrics, for trainings that produce no version."""
         return replace(self, callback=lambda step: self.callback(Progress(step.share, step.stage)))
+
+    def _title(self, detail: str) -> str:
+        return ", ".join(text for text in (self.name, detail) if text)
 
     def _at(self, share: float) -> float:
         return self.start + (self.end - self.start) * min(1.0, max(0.0, share))

@@ -27,22 +27,21 @@ def progress_shares(
 
     Both are above 0 and at most 1; the rest is for the learning-curve trials. ``learning`` is the number of training
     images. ``trials`` holds the number of labels and of trainings of each trial."""
-    rounds = config.folds + 1 if folds else 1
-    looking = learning * (1 + views_per_image(learning, config))
-    teaching = rounds * _fold_cost(learning, config)
-    trying = sum(count * _fold_cost(labels, trial_config(config)) for labels, count in trials)
-    whole = looking + teaching + trying
-    return looking / whole, (looking + teaching) / whole
+    extraction = learning * (1 + views_per_image(learning, config))
+    training = (config.folds + 1 if folds else 1) * _fold_cost(learning, config)
+    curve = sum(count * _fold_cost(labels, trial_config(config)) for labels, count in trials)
+    total = extraction + training + curve
+    return extraction / total, (extraction + training) / total
 
 
 def _fold_cost(learning: int, config: TrainConfig) -> float:
     draws = min(config.oversampling * learning, config.draws_cap)
     heads = 2 if config.companion else 1
     if config.head == "dense":
-        teaching = DENSE_DRAW_COST * heads * config.dense_epochs * draws
+        training = DENSE_DRAW_COST * heads * config.dense_epochs * draws
         if config.companion and learning >= config.stage_labels:
-            teaching += STAGE_DRAW_COST * config.stage_epochs * draws
+            training += STAGE_DRAW_COST * config.stage_epochs * draws
     else:
-        teaching = POOLED_DRAW_COST * EARLY_STOPPING_SHARE * config.max_epochs * draws
+        training = POOLED_DRAW_COST * EARLY_STOPPING_SHARE * config.max_epochs * draws
     pixels = PIXEL_DRAW_COST * epoch_count(learning, config) * min(max(learning, MIN_DRAWS), config.draws_cap)
-    return teaching + pixels + SCORING_COST * learning + FOLD_COST
+    return training + pixels + SCORING_COST * learning + FOLD_COST

@@ -23,6 +23,6 @@ def train_served_version(
     Trains on the split ``train`` and chooses on ``validation``. Raises ExportMismatch.
     """
     context = replace(parts.with_seed(seed), samples=samples)
-    fitted = fit_holdout(samples, context, parts.weights, stage)
+    fitted = fit_holdout(context, parts.weights, stage)
     networks = write_networks(replace(fitted, config=replace(fitted.config, precision=F32)), samples, folder)
     return Scorer(networks.graph, build_meta(fitted, samples, networks, seconds=0.0), "")
