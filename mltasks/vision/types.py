@@ -157,6 +157,11 @@ class TrainConfig:
     threads: int = 0
     costs: Costs = field(default_factory=Costs)
 
+    @property
+    def input_size(self) -> InputSize:
+        """Return the size of the network's input."""
+        return InputSize(self.height, self.width, self.keep_shape)
+
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON types; ``from_json`` reads them back."""
         return {**asdict(self), **{name: list(getattr(self, name)) for name in LIST_SETTINGS}}

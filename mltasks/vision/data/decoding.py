@@ -147,33 +147,9 @@ def load(
     with ExitStack() as stack:
         stream = stack.enter_context(source.open("rb")) if isinstance(source, Path) else source
         try:
-            return _load(stream, _ReadOptions(roi, size, limits, bit_depth))
+            return _load(stream, roi, size, limits, bit_depth)
         finally:
             stream.seek(0)
-
-
-@dataclass(frozen=True, slots=True)
-class _ReadOptions:
-    """Options for reading one image."""
-
-    roi: Roi | None
-    size: InputSize | None
-    limits: Limits
-    bit_depth: int | ResolveBitDepth | None
-
-    def region(self, upright: tuple[int, int]) -> Roi:
-        """Return the region inside the upright image.
-
-        Raises ImageError if it is outside or too small.
-        """
-        region = _clamped(self.roi, upright)
-        if min(region.width, region.height) < self.limits.min_side:
-            raise ImageError(
-                "invalid_image",
-                f"{'The region of interest' if self.roi else 'The image'} has {region.width} × {region.height} pixels; "
-                f"parts of this product have at least {self.limits.min_side} on each side.",
-            )
-        return region
 
 
 def decode(
@@ -208,36 +184,45 @@ def thumbnail(
 def region_size(source: Source, roi: Roi | None = None) -> tuple[int, int]:
     """Return width and height of the region in pixels of the upright image. Raises as ``load``."""
     whole = load(source, roi=roi, size=InputSize(1, 1))
-    region = _clamped(roi, (whole.width, whole.height))
+    region = _region(roi, (whole.width, whole.height), DEFAULT_LIMITS)
     return region.width, region.height
 
 
-def _load(stream: BinaryIO, options: _ReadOptions) -> LoadedImage:
-    with open_single_frame(stream, options.limits) as image:
+def _load(
+    stream: BinaryIO,
+    roi: Roi | None,
+    size: InputSize | None,
+    limits: Limits,
+    bit_depth: int | ResolveBitDepth | None,
+) -> LoadedImage:
+    with open_single_frame(stream, limits) as image:
         header = header_from_image(image)
         if header.format == "JPEG":
-            return _load_jpeg(stream, image, header, options)
+            return _load_jpeg(stream, image, roi, size, limits)
         wide = detect_wide_format(image, stream)
         image.load()
         # Pillow turns a TIFF upright while loading, but no other format.
         orientation = _orientation(image)
         upright = image.size[::-1] if orientation in SIDEWAYS_ORIENTATIONS else image.size
-        region = options.region(upright)
-        depth = wide and resolve_depth(image, wide, options.bit_depth)
+        region = _region(roi, upright, limits)
+        depth = wide and resolve_depth(image, wide, bit_depth)
         narrow = to_8_bits(image, wide, depth, partial(_decode_again, stream, header)) if wide and depth else image
     pixels = _transpose_upright(to_rgb(narrow), orientation)
     return _loaded_image(header, pixels, upright, region, bit_depth=depth)
 
 
-def _load_jpeg(stream: BinaryIO, image: Image.Image, header: ImageHeader, options: _ReadOptions) -> LoadedImage:
+def _load_jpeg(
+    stream: BinaryIO, image: Image.Image, roi: Roi | None, size: InputSize | None, limits: Limits
+) -> LoadedImage:
+    header = header_from_image(image)
     orientation = _orientation(image)
     sideways = orientation in SIDEWAYS_ORIENTATIONS
     upright = image.size[::-1] if sideways else image.size
-    region = options.region(upright)
-    if options.size is not None:
-        _set_draft_scale(image, upright, sideways, region, options.size)
+    region = _region(roi, upright, limits)
+    if size is not None:
+        _set_draft_scale(image, upright, sideways, region, size)
     stream.seek(0)
-    decoded = decode_jpeg(image, stream.read(), (header.width, header.height), options.limits)
+    decoded = decode_jpeg(image, stream.read(), (header.width, header.height), limits)
     pixels = _transpose_upright(to_rgb(decoded.pixels), orientation)
     return _loaded_image(header, pixels, upright, region, decoded.damage)
 
@@ -276,15 +261,23 @@ def _set_draft_scale(
     image.draft("RGB", (height, width) if sideways else (width, height))
 
 
-def _clamped(roi: Roi | None, upright: tuple[int, int]) -> Roi:
+def _region(roi: Roi | None, upright: tuple[int, int], limits: Limits) -> Roi:
+    """Return the region clamped to the upright image. Raises ImageError if it is outside or too small."""
     width, height = upright
-    if roi is None:
-        return Roi(0, 0, width, height)
+    name = "The region of interest" if roi else "The image"
+    roi = roi or Roi(0, 0, width, height)
     if roi.x >= width or roi.y >= height:
         raise ImageError(
             "invalid_image", f"The region of interest starts at {roi.x},{roi.y}, outside the {width} × {height} image."
         )
-    return Roi(roi.x, roi.y, min(roi.width, width - roi.x), min(roi.height, height - roi.y))
+    region = Roi(roi.x, roi.y, min(roi.width, width - roi.x), min(roi.height, height - roi.y))
+    if min(region.width, region.height) < limits.min_side:
+        raise ImageError(
+            "invalid_image",
+            f"{name} has {region.width} × {region.height} pixels; "
+            f"parts of this product have at least {limits.min_side} on each side.",
+        )
+    return region
 
 
 def _orientation(image: Image.Image) -> int:

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from mltasks.vision.serving.thresholds import DecisionCosts, cost_threshold
+from mltasks.vision.serving.thresholds import cost_threshold
 from mltasks.vision.stats.intervals import Estimate, proportion_among, weighted_sum
-from mltasks.vision.types import DEFECT
+from mltasks.vision.types import DEFECT, Costs
 
 THRESHOLD_STEPS = 100
 PARTS_UNIT = 1000
@@ -19,7 +19,7 @@ def cost_curve(
     probabilities: Sequence[float],
     targets: Sequence[int],
     parts: Sequence[str],
-    costs: DecisionCosts,
+    costs: Costs,
     defect_rate: float | None = None,
 ) -> list[dict[str, Any]]:
     """Compute the expected cost of escapes and false alarms per 1000 parts without review.
@@ -42,7 +42,7 @@ def cost_curve(
 
 
 def expected_cost(
-    escapes: Estimate, false_alarms: Estimate, costs: DecisionCosts, defect_share: float, parts: Sequence[str]
+    escapes: Estimate, false_alarms: Estimate, costs: Costs, defect_share: float, parts: Sequence[str]
 ) -> Estimate:
     """Return the expected cost per 1000 parts of both error rates; ``parts`` has one entry per image."""
     terms = [

@@ -171,6 +171,6 @@ def build_meta(
         "compute": {**fitted.compute, "machine": platform.machine(), "python": platform.python_version()},
         "libraries": {name: version(name) for name in LIBRARIES},
         "code": source_version(),
-        "export_agreement": networks.agreement.to_json(),
+        "export_agreement": asdict(networks.agreement),
         "precision": networks.precision.to_json(),
     }

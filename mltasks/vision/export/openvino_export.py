@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import openvino
@@ -55,10 +54,6 @@ class ExportAgreement:
     probability_tolerance: float = PROBABILITY_TOLERANCE
     reconstruction_error_tolerance: float = ERROR_TOLERANCE
     embedding_tolerance: float = DISTANCE_TOLERANCE
-
-    def to_json(self) -> dict[str, Any]:
-        """Return plain JSON types."""
-        return asdict(self)
 
 
 class ServingModel(nn.Module):
@@ -156,7 +151,7 @@ def export_graph(serving: ServingModel, path: Path, height: int, width: int) -> 
 def check_agreement(
     serving: ServingModel, graph: openvino.CompiledModel, images: Sequence[NDArray[np.uint8]], calibrator: Calibrator
 ) -> ExportAgreement:
-    """Compare the scores of the written graph, as compiled by ``compile_graph``, with torch's.
+    """Compare the scores of the written graph, as compiled by ``compile_model``, with torch's.
 
     Raises ExportMismatch for differences above the tolerance and for NaN."""
     request = graph.create_infer_request()

@@ -10,7 +10,6 @@ from typing import NamedTuple
 import numpy as np
 import openvino
 import torch
-from numpy.typing import NDArray
 from safetensors.torch import save_file
 
 from mltasks.vision.evaluation.predictions import Prediction
@@ -25,8 +24,8 @@ from mltasks.vision.export.precision import (
 )
 from mltasks.vision.networks.compute import derive_seed
 from mltasks.vision.serving import bundle
-from mltasks.vision.serving.scorer import compile_graph
-from mltasks.vision.training.feature_bank import read_sample
+from mltasks.vision.serving.scorer import compile_model
+from mltasks.vision.training.feature_bank import read_pixels
 from mltasks.vision.training.fit import AUTO, FittedVersion
 from mltasks.vision.types import DEFECT, GOOD, Sample, TrainConfig
 
@@ -58,18 +57,18 @@ def write_networks(fitted: FittedVersion, samples: Sequence[Sample], draft: Path
     save_file(state, draft / bundle.WEIGHTS)
     graph = draft / bundle.GRAPH
     export_graph(serving, graph, config.height, config.width)
-    images = [read_pixels(sample, config) for sample in sample_images(samples, config, AGREEMENT_IMAGES)]
-    compiled = compile_graph(graph, torch.get_num_threads())
+    images = [read_pixels(sample, config.input_size) for sample in sample_images(samples, config, AGREEMENT_IMAGES)]
+    compiled = compile_model(graph, torch.get_num_threads())
     agreement = check_agreement(serving, compiled, images, point.calibrator)
     if config.precision != AUTO:
         return ExportedWeights(agreement, PrecisionChoice(32, "Set by the training's settings."), compiled)
     more = sample_images(samples, config, CALIBRATION_IMAGES)[AGREEMENT_IMAGES:]
-    images += [read_pixels(sample, config) for sample in more]
+    images += [read_pixels(sample, config.input_size) for sample in more]
     parts = [_held_out_part(row, config) for row in _precision_test_rows(fitted)]
     levels = NoveltyThresholds(serving.novelty_threshold, serving.labeled_novelty_threshold)
     precision = choose_precision(graph, images, parts, levels, point.calibrator)
     if precision.bits == 8:
-        compiled = compile_graph(graph, torch.get_num_threads())
+        compiled = compile_model(graph, torch.get_num_threads())
     return ExportedWeights(agreement, precision, compiled)
 
 
@@ -77,14 +76,6 @@ def sample_images(samples: Sequence[Sample], config: TrainConfig, count: int) ->
     """Return up to ``count`` random images by the seed; a smaller count gives a prefix."""
     generator = np.random.default_rng(derive_seed(config.seed, "export check"))
     return [samples[index] for index in generator.permutation(len(samples))[:count]]
-
-
-def read_pixels(sample: Sample, config: TrainConfig) -> NDArray[np.uint8]:
-    """Return the image at the network's size, uint8 ``[height, width, 3]``.
-
-    Raises UnreadableSample."""
-    pixels: NDArray[np.uint8] = read_sample(sample, config).permute(1, 2, 0).contiguous().numpy()
-    return pixels
 
 
 def _precision_test_rows(fitted: FittedVersion) -> list[Prediction]:
@@ -97,4 +88,4 @@ def _precision_test_rows(fitted: FittedVersion) -> list[Prediction]:
 
 def _held_out_part(row: Prediction, config: TrainConfig) -> HeldOutPart:
     sample = Sample(row.name, row.sha256, row.path, row.target, row.part, roi=row.roi, bit_depth=row.bit_depth)
-    return HeldOutPart(read_pixels(sample, config), row.logit, row.target)
+    return HeldOutPart(read_pixels(sample, config.input_size), row.logit, row.target)

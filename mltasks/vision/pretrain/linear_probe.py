@@ -11,11 +11,10 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from mltasks.vision.data.decoding import decode
-from mltasks.vision.data.image_header import ImageError
 from mltasks.vision.data.splits import Part, assign_parts, check_class_counts, collect_parts
 from mltasks.vision.networks.compute import derive_seed
 from mltasks.vision.pretrain.student import normalize_imagenet, stage_maps
+from mltasks.vision.training.feature_bank import read_pixels
 from mltasks.vision.training.progress import Stage
 from mltasks.vision.types import DEFECT, GOOD, InputSize, Sample, TrainConfig
 
@@ -53,7 +52,8 @@ def pooled_features(network: torch.nn.Module, samples: Sequence[Sample], config:
     """
     rows = []
     for number, sample in enumerate(samples, start=1):
-        rows.append(_pooled(network, _read(sample, config)))
+        pixels = torch.from_numpy(read_pixels(sample, InputSize(config.height, config.width)))
+        rows.append(_pooled(network, pixels.permute(2, 0, 1)[None].float() / 255))
         if number % 10 == 0 or number == len(samples):
             stage.report(number / len(samples), f"image {number} of {len(samples)}")
     return np.stack(rows)
@@ -69,15 +69,6 @@ def _pooled(network: torch.nn.Module, image: torch.Tensor) -> Features:
 def pool_maps(maps: Sequence[torch.Tensor]) -> torch.Tensor:
     """Return mean and maximum of each channel of the maps, one after the other, ``[N, 2 × channels]``."""
     return torch.cat([pooled for features in maps for pooled in (features.mean((2, 3)), features.amax((2, 3)))], 1)
-
-
-def _read(sample: Sample, config: TrainConfig) -> torch.Tensor:
-    try:
-        size = InputSize(config.height, config.width)
-        pixels = decode(sample.path, roi=sample.roi, size=size, bit_depth=sample.bit_depth)
-    except (OSError, ImageError) as error:
-        raise ValueError(f"{sample.name} ({sample.path}) cannot be read: {error}") from error
-    return torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 255
 
 
 def out_of_fold_probabilities(rows: Features, samples: Sequence[Sample], repeats: int, seed: int) -> Floats:

@@ -91,7 +91,7 @@ class Scorer:
         ``acquire_slot``. Raises BundleCorrupt if the directory is not as written or not the expected version.
         """
         sha256 = bundle.verify(bundle_dir, expected_sha256)
-        graph = compile_graph(bundle_dir / bundle.GRAPH, threads, images)
+        graph = compile_model(bundle_dir / bundle.GRAPH, threads, images=images)
         scorer = cls(graph, bundle.read_meta(bundle_dir), sha256, acquire_slot)
         weights = (bundle_dir / bundle.GRAPH).with_suffix(".bin").stat().st_size
         pixels = scorer.input_size.height * scorer.input_size.width
@@ -174,15 +174,10 @@ class Scorer:
             self._idle.put(request)
 
 
-def compile_graph(path: Path, threads: int = 0, images: int = 1) -> openvino.CompiledModel:
-    """Compile a serving graph for the CPU in 32 bits, tuned for latency."""
-    return compile_model(path, threads, images=images)
-
-
 def compile_model(
     model: openvino.Model | Path, threads: int = 0, *, half: bool = False, images: int = 1
 ) -> openvino.CompiledModel:
-    """Compile a graph for ``images`` at a time, each on ``threads`` threads.
+    """Compile a graph for the CPU, tuned for latency: ``images`` at a time, each on ``threads`` threads.
 
     ``half`` selects bfloat16 instead of 32 bits.
     """

@@ -4,38 +4,23 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal
 
 from mltasks.vision.serving.escape_guarantee import EscapeCurve, EscapeRateGuarantee
+from mltasks.vision.types import Costs
 
 
-class DecisionCosts(Protocol):
-    """Costs, in one common unit, of an escape (``fn``), a false alarm (``fp``) and a review."""
-
-    @property
-    def fn(self) -> float: ...
-    @property
-    def fp(self) -> float: ...
-    @property
-    def review(self) -> float: ...
-
-
-def check_costs(costs: DecisionCosts) -> None:
-    """Raise ValueError unless escape and false alarm cost more than 0 and a review at least 0."""
-    if not (costs.fn > 0 and costs.fp > 0 and costs.review >= 0):
-        raise ValueError("The costs of an escape and of a false alarm must be above 0, that of a review at least 0.")
-
-
-def cost_threshold(costs: DecisionCosts) -> float:
+def cost_threshold(costs: Costs) -> float:
     """Return the probability from which FAIL is cheaper than PASS: fp / (fp + fn).
 
     Parts at the threshold FAIL (Elkan, "The Foundations of Cost-Sensitive Learning", IJCAI 2001).
     """
-    check_costs(costs)
+    if not (costs.fn > 0 and costs.fp > 0 and costs.review >= 0):
+        raise ValueError("The costs of an escape and of a false alarm must be above 0, that of a review at least 0.")
     return costs.fp / (costs.fp + costs.fn)
 
 
-def review_band(costs: DecisionCosts) -> tuple[float, float]:
+def review_band(costs: Costs) -> tuple[float, float]:
     """Return probabilities ``(low, high)`` strictly between which a review is cheapest.
 
     PASS costs p × fn, FAIL (1 − p) × fp (Chow, "On Optimum Recognition Error and Reject Tradeoff", 1970). If a review
@@ -88,7 +73,7 @@ class Bands:
         return probability >= self.fail_threshold
 
 
-def cost_bands(costs: DecisionCosts, defect_rate: float | None = None, labeled_rate: float | None = None) -> Bands:
+def cost_bands(costs: Costs, defect_rate: float | None = None, labeled_rate: float | None = None) -> Bands:
     """Return the bands of least expected cost.
 
     If both shares of defective parts (the line's and the calibration labels') are given, the thresholds shift to the

@@ -220,15 +220,18 @@ def affordable_views(images: int, bytes_each: int, requested: int, pixels_each: 
 
 
 def read_sample(sample: Sample, config: TrainConfig) -> Tensor:
-    """Return the image at the network's input size, uint8 ``[3, H, W]``.
+    """Return ``read_pixels`` at the config's input size as uint8 ``[3, H, W]``."""
+    return torch.from_numpy(read_pixels(sample, config.input_size)).permute(2, 0, 1)
+
+
+def read_pixels(sample: Sample, size: InputSize) -> NDArray[np.uint8]:
+    """Return the image at a network's input size, uint8 ``[height, width, 3]``.
 
     Raises UnreadableSample, which names the image."""
     try:
-        size = InputSize(config.height, config.width, config.keep_shape)
-        pixels = decode(sample.path, roi=sample.roi, size=size, bit_depth=sample.bit_depth)
+        return decode(sample.path, roi=sample.roi, size=size, bit_depth=sample.bit_depth)
     except (OSError, ImageError) as error:
-        raise UnreadableSample(f"{sample.name} ({sample.path}) cannot be used for training: {error}") from error
-    return torch.from_numpy(pixels).permute(2, 0, 1)
+        raise UnreadableSample(f"{sample.name} ({sample.path}) cannot be read: {error}") from error
 
 
 def batches(indices: Sequence[int], size: int) -> Iterator[Sequence[int]]:

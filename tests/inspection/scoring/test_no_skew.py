@@ -13,8 +13,8 @@ from PIL import Image
 
 from inspection.models import Inspection, Product
 from inspection.products.stations import create_station
-from mltasks.vision.export.version_weights import read_pixels
 from mltasks.vision.serving.scorer import ScoredImage, Scorer
+from mltasks.vision.training.feature_bank import read_pixels
 from mltasks.vision.types import Roi, Sample
 from tests.inspection.conftest import Sender
 from tests.inspection.sample_images import drawn_part, encode
@@ -64,7 +64,7 @@ def test_serving_and_training_see_the_same_bytes(
     row = Inspection.objects.get()
     path = Path(settings.MEDIA_ROOT) / row.image_name
     sample = Sample("it", row.image_sha256, path, 0, "it", roi=Roi.from_stored(row.roi), bit_depth=row.bit_depth)
-    learned_from = read_pixels(sample, PLAIN_CONFIG)
+    learned_from = read_pixels(sample, PLAIN_CONFIG.input_size)
     [asked] = seen
     assert asked.shape == (PLAIN_CONFIG.height, PLAIN_CONFIG.width, 3) and asked.std() > 1
     assert asked.tobytes() == learned_from.tobytes()

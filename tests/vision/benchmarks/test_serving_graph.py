@@ -19,7 +19,7 @@ from mltasks.vision.drawing.line import write_image_folder
 from mltasks.vision.heads.pixel_autoencoder import average_pool
 from mltasks.vision.networks.backbones import load_backbone
 from mltasks.vision.networks.torchvision_ops import models
-from mltasks.vision.serving.scorer import compile_graph
+from mltasks.vision.serving.scorer import compile_model
 from tests.tiny_model import small_parts
 from tests.vision.benchmark_run import benchmark_json, run_benchmark
 
@@ -53,7 +53,7 @@ def test_the_peer_is_resnet18_with_the_pixel_autoencoder(tmp_path: Path) -> None
     network = load_backbone("resnet18", "random")[0]
     peer = export_reference(network, (96, 64), tmp_path / "peer.xml")
     image = np.random.default_rng(1).integers(0, 256, (96, 64, 3), np.uint8)
-    request = compile_graph(tmp_path / "peer.xml", 1).create_infer_request()
+    request = compile_model(tmp_path / "peer.xml", 1).create_infer_request()
     request.infer([image[None]])
 
     # The published network with our linear layer as its head

@@ -34,7 +34,7 @@ from mltasks.vision.networks.auxiliary_backbone import AuxiliaryBackbone
 from mltasks.vision.networks.backbones import load_backbone
 from mltasks.vision.networks.trunk import Trunk
 from mltasks.vision.serving.calibrator import Calibrator
-from mltasks.vision.serving.scorer import Scorer, compile_graph
+from mltasks.vision.serving.scorer import Scorer, compile_model
 
 MEMORY = ("mean", "deviation", "memory", "usual_mean", "usual_deviation")
 BIASES = {
@@ -137,7 +137,7 @@ def test_its_maps_are_those_of_torch(
 def test_an_export_that_scores_otherwise_is_refused(
     learned: LearnedVersion, serving: ServingModel, images: list[NDArray[np.uint8]], part: str
 ) -> None:
-    graph, calibrator = compile_graph(learned.bundle_dir / "serving.xml", 1), Calibrator(1.0, 0.0)
+    graph, calibrator = compile_model(learned.bundle_dir / "serving.xml", 1), Calibrator(1.0, 0.0)
     assert check_agreement(serving, graph, images[:2], calibrator).images == 2
     weights = learned.meta["fusion"]["weights"]
     name = {"logit": max(weights, key=weights.__getitem__), "novelty": serving.detector}.get(part, part)
@@ -164,7 +164,7 @@ def test_voices_of_different_depths_are_weighed_on_one_grid(tmp_path: Path) -> N
     image = np.random.default_rng(1).integers(0, 255, (64, 96, 3), dtype=np.uint8)
 
     export_graph(made, tmp_path / "serving.xml", 64, 96)
-    agreement = check_agreement(made, compile_graph(tmp_path / "serving.xml"), [image], Calibrator(1.0, 0.0))
+    agreement = check_agreement(made, compile_model(tmp_path / "serving.xml"), [image], Calibrator(1.0, 0.0))
     with torch.inference_mode():
         logit, _, evidence, cells, _, _, point = made(torch.from_numpy(image)[None])
         seen = made.trunk(torch.from_numpy(image).permute(2, 0, 1)[None] / 255)

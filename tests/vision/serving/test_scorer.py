@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from mltasks.vision.export.learn import LearnedVersion
 from mltasks.vision.serving import scorer as scorer_module
 from mltasks.vision.serving.bundle import BundleCorrupt
-from mltasks.vision.serving.scorer import Scorer, compile_graph, compile_model
+from mltasks.vision.serving.scorer import Scorer, compile_model
 from mltasks.vision.types import EMBEDDING_DIMENSIONS, InputSize
 
 WITHOUT_TORCH = """
@@ -82,7 +82,7 @@ def test_a_version_of_format_1_squashes_the_part_and_its_autoencoder_decides(
     meta = {**learned.meta, "format": 1, "input": {"height": 64, "width": 64}}
     meta["calibration"] = {"slope": 2.0, "intercept": -1.0}
     del meta["novelty"], meta["fusion"]
-    old = Scorer(compile_graph(learned.bundle_dir / "serving.xml", 1), meta, learned.sha256)
+    old = Scorer(compile_model(learned.bundle_dir / "serving.xml", 1), meta, learned.sha256)
 
     assert old.input_size == InputSize(64, 64, keep_shape=False)
     for scores in old.score(images):
@@ -203,5 +203,5 @@ def test_it_refuses_another_version_than_the_expected_one(learned: LearnedVersio
 
 def test_its_threads_are_bound_to_no_core(learned: LearnedVersion) -> None:
     """Two web processes would else share one core and leave the other idle."""
-    compiled = compile_graph(learned.bundle_dir / "serving.xml", 1)
+    compiled = compile_model(learned.bundle_dir / "serving.xml", 1)
     assert compiled.get_property("ENABLE_CPU_PINNING") is False

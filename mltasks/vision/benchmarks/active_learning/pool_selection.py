@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mltasks.vision.serving.thresholds import DecisionCosts, cost_threshold
+from mltasks.vision.serving.thresholds import cost_threshold
+from mltasks.vision.types import Costs
 
 Floats = NDArray[np.float64]
 Embeddings = NDArray[np.float32]
@@ -62,7 +63,7 @@ class _Utility:
     spread: bool = False
 
 
-def select_parts(strategy: str, pool: UnlabeledPool, count: int, *, costs: DecisionCosts, seed: int) -> list[int]:
+def select_parts(strategy: str, pool: UnlabeledPool, count: int, *, costs: Costs, seed: int) -> list[int]:
     """Return up to ``count`` indices of the pool, the most useful first.
 
     Fewer indices are returned when only near-duplicates are left. Strategies: ``uncertainty``, ``novelty``,
@@ -75,7 +76,7 @@ def select_parts(strategy: str, pool: UnlabeledPool, count: int, *, costs: Decis
     return _greedy_selection(pool, STRATEGIES[strategy](pool, costs, seed), count)
 
 
-def _uncertainty(pool: UnlabeledPool, costs: DecisionCosts, seed: int) -> _Utility:
+def _uncertainty(pool: UnlabeledPool, costs: Costs, seed: int) -> _Utility:
     """Return closeness to the operating threshold, in logits.
 
     Lewis & Gale, "A Sequential Algorithm for Training Text Classifiers", SIGIR 1994.
@@ -84,12 +85,12 @@ def _uncertainty(pool: UnlabeledPool, costs: DecisionCosts, seed: int) -> _Utili
     return _Utility([1.0 / (1.0 + np.abs(_logit(pool.probabilities) - _logit(threshold)))])
 
 
-def _novelty(pool: UnlabeledPool, costs: DecisionCosts, seed: int) -> _Utility:
+def _novelty(pool: UnlabeledPool, costs: Costs, seed: int) -> _Utility:
     """Return the highest anomaly ratio."""
     return _Utility([pool.novelty])
 
 
-def _diversity(pool: UnlabeledPool, costs: DecisionCosts, seed: int) -> _Utility:
+def _diversity(pool: UnlabeledPool, costs: Costs, seed: int) -> _Utility:
     """Return equal utilities with spread: greedy k-centre over the embeddings.
 
     Picks the part farthest from all labeled and picked parts (Sener & Savarese, "Active Learning for Convolutional
@@ -98,7 +99,7 @@ def _diversity(pool: UnlabeledPool, costs: DecisionCosts, seed: int) -> _Utility
     return _Utility([np.ones(len(pool))], spread=True)
 
 
-def _expected_cost(pool: UnlabeledPool, costs: DecisionCosts, seed: int) -> _Utility:
+def _expected_cost(pool: UnlabeledPool, costs: Costs, seed: int) -> _Utility:
     """Return the defect probability times the distance; one pick in four goes by novelty.
 
     The probability is proportional to the expected cost of a PASS; the distance is to labeled and picked parts.
@@ -113,12 +114,12 @@ def _expected_cost(pool: UnlabeledPool, costs: DecisionCosts, seed: int) -> _Uti
     return _Utility([pool.probabilities] * (NOVELTY_PERIOD - 1) + [turn], spread=True)
 
 
-def _random(pool: UnlabeledPool, costs: DecisionCosts, seed: int) -> _Utility:
+def _random(pool: UnlabeledPool, costs: Costs, seed: int) -> _Utility:
     """Return random utilities: the baseline, and the only unbiased sample for rates."""
     return _Utility([np.random.default_rng(seed).random(len(pool))])
 
 
-STRATEGIES: Mapping[str, Callable[[UnlabeledPool, DecisionCosts, int], _Utility]] = {
+STRATEGIES: Mapping[str, Callable[[UnlabeledPool, Costs, int], _Utility]] = {
     "uncertainty": _uncertainty,
     "novelty": _novelty,
     "diversity": _diversity,

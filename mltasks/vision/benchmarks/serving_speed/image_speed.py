@@ -25,10 +25,10 @@ from mltasks.vision.benchmarks.reference_networks import export_reference
 from mltasks.vision.benchmarks.repeated_figures import Row, Table
 from mltasks.vision.benchmarks.serving_speed.served_version import train_served_version
 from mltasks.vision.data.splits import assign_splits
-from mltasks.vision.export.version_weights import read_pixels
 from mltasks.vision.networks.backbones import load_backbone
 from mltasks.vision.serving.bundle import GRAPH
-from mltasks.vision.serving.scorer import compile_graph
+from mltasks.vision.serving.scorer import compile_model
+from mltasks.vision.training.feature_bank import read_pixels
 from mltasks.vision.types import DEFECT, GOOD, Sample
 
 TRAIN_IMAGES, IMAGES, WARMUP_PAIRS, PAIRS = 64, 8, 10, 60
@@ -59,7 +59,7 @@ def measure_serving_graph(samples: Sequence[Sample], bench: Bench) -> Table:
         ours, peer = _exported(
             parts, ready, Path(folder), bench.for_substage(TRAINING_SHARE / 2, TRAINING_SHARE, "training")
         )
-    images = [read_pixels(sample, parts.context.data.config) for sample in ready[:IMAGES]]
+    images = [read_pixels(sample, parts.context.data.config.input_size) for sample in ready[:IMAGES]]
     time_alternating(ours, peer, images, WARMUP_PAIRS)
     runs = []
     for number in range(bench.repeats):
@@ -91,7 +91,7 @@ def _exported(parts: PreparedParts, samples: Sequence[Sample], folder: Path, ben
     config = parts.context.data.config
     train_served_version(parts, samples, config.seed, folder, bench.stage)
     export_reference(load_backbone(config.backbone, "random")[0], (config.height, config.width), folder / "peer.xml")
-    product, reference = (compile_graph(folder / name, thread_count(config.threads)) for name in (GRAPH, "peer.xml"))
+    product, reference = (compile_model(folder / name, thread_count(config.threads)) for name in (GRAPH, "peer.xml"))
     return _infer(product), _infer(reference)
 
 
