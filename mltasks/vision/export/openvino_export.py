@@ -83,11 +83,8 @@ class ServingModel(nn.Module):
         self.heads = nn.ModuleDict(heads)
         self.autoencoder = autoencoder
         self.factor = pool_factor(*size)
-        self.weights = operating_point.fusion.weights
-        self.bias = operating_point.fusion.bias
-        self.detector = operating_point.detector
-        self.ensemble = operating_point.ensemble
-        self.map_scales, self.map_detectors = operating_point.map_scales, operating_point.map_detectors
+        self.operating_point = operating_point
+        self.fusion, self.detector = operating_point.fusion, operating_point.detector
         self.novelty_threshold = operating_point.thresholds[operating_point.detector]
         self.labeled_novelty_threshold = operating_point.labeled_novelty_threshold or self.novelty_threshold
 
@@ -96,7 +93,7 @@ class ServingModel(nn.Module):
         features = self.trunk(rgb)
         error, error_cells = self.autoencoder.errors(average_pool(rgb, self.factor))
         outputs: dict[str, tuple[Tensor, Tensor]] = {name: head(features) for name, head in self.heads.items()}
-        fused = [outputs[name] for name in self.weights]
+        fused = [outputs[name] for name in self.fusion.weights]
         logit = self._fuse([logits for logits, _ in fused])
         evidence = self._fuse(_resize_to_finest([cells for _, cells in fused]))
         score, cells = self._novelty({**outputs, PIXEL_AUTOENCODER: (error, error_cells)})
@@ -107,20 +104,21 @@ class ServingModel(nn.Module):
         """Return the deciding detector's score and the anomaly map.
 
         If the ensemble decides, the score is that of ``DetectorEnsemble.combine``, in tensors."""
-        maps = torch.stack(
-            _resize_to_finest([outputs[name][1] / self.map_scales[name] for name in self.map_detectors])
-        ).mean(0)
-        if self.ensemble is None or self.detector != ENSEMBLE:
+        point = self.operating_point
+        cells = [outputs[name][1] / point.map_scales[name] for name in point.map_detectors]
+        maps = torch.stack(_resize_to_finest(cells)).mean(0)
+        if point.ensemble is None or self.detector != ENSEMBLE:
             return outputs[self.detector][0], maps
         standard = [
             ((outputs[name][0].clamp_min(MIN_SCORE).log() - level.mean) / level.deviation).clamp_min(MIN_ZSCORE)
-            for name, level in self.ensemble.log_scores.items()
+            for name, level in point.ensemble.log_scores.items()
         ]
         return F.softplus(torch.stack(standard).mean(0)), maps
 
     def _fuse(self, terms: Sequence[Tensor]) -> Tensor:
-        weights = self.weights.values()
-        return torch.stack([weight * term for weight, term in zip(weights, terms, strict=True)]).sum(0) + self.bias
+        weights = self.fusion.weights.values()
+        weighted = [weight * term for weight, term in zip(weights, terms, strict=True)]
+        return torch.stack(weighted).sum(0) + self.fusion.bias
 
 
 def _resize_to_finest(maps: Sequence[Tensor]) -> list[Tensor]:

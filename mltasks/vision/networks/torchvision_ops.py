@@ -2,10 +2,10 @@
 
 torchvision's wheel on PyPI is linked against CUDA's torch, so its C extension cannot load beside a CPU-only torch.
 ``import torchvision`` then fails with ``operator torchvision::nms does not exist``: it describes two operators that
-only the extension defines. Declaring their schemas first makes the models and transforms work. The operators stay
+only the extension defines. Declaring their schemas first makes the models work. The operators stay
 uncallable, and nothing here calls them. If the extension loads, nothing is declared.
 
-Import torchvision from here: ``from mltasks.vision.networks.torchvision_ops import models, transforms``."""
+Import torchvision from here: ``from mltasks.vision.networks.torchvision_ops import models``."""
 
 from __future__ import annotations
 
@@ -45,7 +45,6 @@ def _declare_missing_ops() -> torch.library.Library | None:
 # Kept for the life of the process: garbage collection of a Library removes its declarations.
 DECLARED_OPS = _declare_missing_ops()
 
-from torchvision import models, transforms  # noqa: E402 - only importable once the operators are declared
-from torchvision.transforms import v2  # noqa: E402 - likewise; it is not loaded by its parent package
+from torchvision import models  # noqa: E402 - only importable once the operators are declared
 
-__all__ = ["DECLARED_OPS", "models", "transforms", "v2"]
+__all__ = ["DECLARED_OPS", "models"]

@@ -25,18 +25,18 @@ PLATEAU_FACTOR, PLATEAU_PATIENCE = 0.5, 4
 
 
 @dataclass(frozen=True, slots=True)
-class TrainedPooledHead:
-    """Head with the weights of its best epoch, and its training curve."""
+class FoldModels:
+    """Classifier heads by name, with the training curve and the epoch that was kept."""
 
-    head: PooledHead
+    heads: dict[str, Head]
     curve: list[Epoch]
     best_epoch: int
 
 
 def train_pooled_head(
     layer4: nn.Module, data: TrainingData, train: Sequence[int], validation: Sequence[int], seed: int, stage: Stage
-) -> TrainedPooledHead:
-    """Train on the indices in ``train`` and keep the weights of the best epoch.
+) -> FoldModels:
+    """Train the head ``pooled`` on the indices in ``train`` and keep the weights of the best epoch.
 
     Training stops when the loss on ``validation`` has not improved for ``config.patience`` epochs. The same arguments
     give the same weights."""
@@ -62,7 +62,7 @@ def train_pooled_head(
         if number - best >= config.patience:
             break
     head.load_state_dict(best_state)
-    return TrainedPooledHead(head.eval(), curve, best)
+    return FoldModels({"pooled": head.eval()}, curve, best)
 
 
 def sample_epoch(data: TrainingData, train: Sequence[int], generator: np.random.Generator) -> NDArray[np.int64]:

@@ -18,7 +18,7 @@ from mltasks.vision.training.fine_tuning import fine_tune_blocks
 from mltasks.vision.training.fit_autoencoder import ReconstructionError, reconstruction_errors, train_pixel_autoencoder
 from mltasks.vision.training.fit_dense_head import fit_statistics_head, train_dense
 from mltasks.vision.training.fit_detectors import fit_detectors
-from mltasks.vision.training.fit_pooled_head import score_heads, train_pooled_head
+from mltasks.vision.training.fit_pooled_head import FoldModels, score_heads, train_pooled_head
 from mltasks.vision.training.progress import Epoch, Stage
 from mltasks.vision.types import DEFECT, GOOD, Sample, TrainConfig
 
@@ -50,15 +50,6 @@ class TrainingContext:
         if count >= config.stage_labels or not config.stage_epochs:
             return self
         return self.with_config(replace(config, stage_epochs=0))
-
-
-@dataclass(frozen=True, slots=True)
-class FoldModels:
-    """Classifier heads by name, with the training curve and the epoch that was kept."""
-
-    heads: dict[str, Head]
-    curve: list[Epoch]
-    best_epoch: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,5 +156,4 @@ def train_classifiers(
     # The pooled head stops early, on a fifth of the training parts.
     train, validation = inner_split([context.samples[index] for index in train_indices], derive_seed(seed, "inner"))
     pick = [[train_indices[position] for position in positions] for positions in (train, validation)]
-    pooled = train_pooled_head(context.layer4, data, pick[0], pick[1], seed, stage)
-    return FoldModels({"pooled": pooled.head}, pooled.curve, pooled.best_epoch)
+    return train_pooled_head(context.layer4, data, pick[0], pick[1], seed, stage)

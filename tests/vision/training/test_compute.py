@@ -83,7 +83,7 @@ def test_so_do_the_autoencoder_and_the_last_stage(material: TrainingData, monkey
     watched = DtypeRecorder(monkeypatch)
     autoencoder = fit_autoencoder.train_pixel_autoencoder(material, [0, 2], 3, STAGE)
     layer4 = load_backbone("resnet18", "shipped")[0].get_submodule("layer4")
-    head = fit_pooled_head.train_pooled_head(layer4, material, [0, 1], [2, 3], 3, STAGE).head
+    head = fit_pooled_head.train_pooled_head(layer4, material, [0, 1], [2, 3], 3, STAGE).heads["pooled"]
 
     assert watched.given == {"dense": {torch.bfloat16}}
     assert {one.dtype for net in (autoencoder, head) for one in net.parameters()} == {torch.float32}

@@ -140,7 +140,7 @@ def test_the_companions_blocks_learn(material: TrainingData, companion: Auxiliar
 
 @pytest.mark.usefixtures("one_device")
 def test_the_last_stage_and_the_autoencoder_learn(material: TrainingData, trunk: Trunk) -> None:
-    head = fit_pooled_head.train_pooled_head(trunk.layer4, material, [0, 1], [2, 3], 3, STAGE).head
+    head = fit_pooled_head.train_pooled_head(trunk.layer4, material, [0, 1], [2, 3], 3, STAGE).heads["pooled"]
     novelty = fit_autoencoder.train_pixel_autoencoder(material, GOOD, 3, STAGE)
     fit_autoencoder.reconstruction_errors(novelty, material, ALL_INDEXES)
 
