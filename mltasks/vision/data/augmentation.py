@@ -47,7 +47,7 @@ def eval_view(image: Tensor) -> Tensor:
 
 def _affine_matrix(draws: np.random.Generator, height: int, width: int) -> Tensor:
     """Return a random affine map ``[2, 3]`` from view to image, in coordinates from -1 to 1."""
-    turn, shear = (math.radians(draws.uniform(-most, most)) for most in (MAX_ROTATION_DEG, MAX_SHEAR_DEG))
+    turn, shear = (math.radians(draws.uniform(-limit, limit)) for limit in (MAX_ROTATION_DEG, MAX_SHEAR_DEG))
     scale = draws.uniform(1 - MAX_SCALE_CHANGE, 1 + MAX_SCALE_CHANGE)
     flips = draws.choice((-1.0, 1.0), 2)
     cosine, sine = math.cos(turn), math.sin(turn)

@@ -125,7 +125,7 @@ def _peak(image: Image.Image) -> int:
     if image.mode.startswith("I;16"):
         return int(np.asarray(image).max())
     extrema: Any = image.getextrema()
-    return max(int(most) for _, most in extrema[:3]) << 8 | 0xFF
+    return max(int(highest) for _, highest in extrema[:3]) << 8 | 0xFF
 
 
 def _required_depth(peak: int) -> int:
@@ -133,13 +133,13 @@ def _required_depth(peak: int) -> int:
 
 
 def _scaled(values: NDArray[Any], depth: int) -> NDArray[np.uint8]:
-    most = (1 << depth) - 1
+    full_scale = (1 << depth) - 1
     small = np.empty(values.shape, np.uint8)
     # Blocks fit the processor's cache: three times as fast, without four copies of a large image.
     rows = max(1, CHUNK_VALUES // max(1, values[0].size))
     for start in range(0, len(values), rows):
-        wide = np.minimum(values[start : start + rows].astype(np.uint32), most)
-        small[start : start + rows] = wide * 255 // most
+        wide = np.minimum(values[start : start + rows].astype(np.uint32), full_scale)
+        small[start : start + rows] = wide * 255 // full_scale
     return small
 
 
@@ -155,11 +155,11 @@ def _stated_by_tiff(tags: Any) -> int | None:
     bits = min(_numbers(tags.get(SAMPLE_BITS)), default=FULL_DEPTH)
     if bits < FULL_DEPTH:
         return max(MIN_DEPTH, bits)
-    most = max(_numbers(tags.get(MAX_SAMPLE_VALUE)), default=0)
-    if not 0 < most < (1 << FULL_DEPTH) - 1:
+    peak = max(_numbers(tags.get(MAX_SAMPLE_VALUE)), default=0)
+    if not 0 < peak < (1 << FULL_DEPTH) - 1:
         return None
     # Some programs write the image's largest value: the camera has at least that many bits.
-    exact = most.bit_length() if most & (most + 1) == 0 else _required_depth(most)
+    exact = peak.bit_length() if peak & (peak + 1) == 0 else _required_depth(peak)
     return max(MIN_DEPTH, exact)
 
 

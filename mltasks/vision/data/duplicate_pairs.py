@@ -57,12 +57,12 @@ def fixture_populations(textures: Textures) -> list[NDArray[np.int64]]:
     free = np.ones(len(halved), dtype=bool)
     populations = []
     for leader in range(0, len(halved), -(-len(halved) // MAX_LEADERS)):
-        like = free & (halved @ halved[leader] > FIXTURE_CORRELATION)
-        if free[leader] and like.any():
-            like = free & (halved @ _unit_rows(halved[like].mean(0)[None])[0] > FIXTURE_CORRELATION)
-            if like.sum() >= MIN_FIXTURE_IMAGES:
-                populations.append(np.flatnonzero(like))
-                free &= ~like
+        members = free & (halved @ halved[leader] > FIXTURE_CORRELATION)
+        if free[leader] and members.any():
+            members = free & (halved @ _unit_rows(halved[members].mean(0)[None])[0] > FIXTURE_CORRELATION)
+            if members.sum() >= MIN_FIXTURE_IMAGES:
+                populations.append(np.flatnonzero(members))
+                free &= ~members
     return [*populations, np.flatnonzero(free)]
 
 
@@ -71,8 +71,8 @@ def _pairs_in_population(textures: Textures, sizes: NDArray[np.int64]) -> Pairs:
     near, rivals = _candidate_pairs(coarse_vectors(own), sizes)
     similarities = aligned_similarity(own, near)
     backdrop = aligned_similarity(own, rivals).reshape(len(own), -1).max(1)
-    room = 1 - np.maximum(backdrop[near[:, 0]], backdrop[near[:, 1]])
-    duplicates: Pairs = near[(similarities > MIN_SIMILARITY) & (1 - similarities < MAX_DISTANCE_RATIO * room)]
+    distances = 1 - np.maximum(backdrop[near[:, 0]], backdrop[near[:, 1]])
+    duplicates: Pairs = near[(similarities > MIN_SIMILARITY) & (1 - similarities < MAX_DISTANCE_RATIO * distances)]
     return duplicates
 
 
@@ -196,9 +196,9 @@ def _windows(side: int) -> Iterator[tuple[slice, slice]]:
             yield slice(top, top + inner), slice(left, left + inner)
 
 
-def _unit_rows(pictures: NDArray[np.floating]) -> Floats:
+def _unit_rows(images: NDArray[np.floating]) -> Floats:
     """Return images ``[n, h, w]`` as rows of mean 0 and length 1; zeros without contrast."""
-    rows = pictures.reshape(len(pictures), -1).astype(np.float32)
+    rows = images.reshape(len(images), -1).astype(np.float32)
     rows -= rows.mean(1, keepdims=True)
     return np.asarray(rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-6), dtype=np.float32)
 

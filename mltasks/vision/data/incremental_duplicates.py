@@ -120,9 +120,9 @@ def _similarity_to_earlier(
     earlier = np.tril(same_size(sizes, sizes), -1) & (coarse > MIN_COARSE_SIMILARITY)
     earlier[:before] = False
     near = nearest_pairs(np.arange(len(coarse)), np.where(earlier, coarse, -2.0))
-    room = 1.0 - _backdrop(own, coarse, base, near)
+    distances = 1.0 - _backdrop(own, coarse, base, near)
     aligned = aligned_similarity(own, near)
-    kept = (aligned > MIN_SIMILARITY) & (1.0 - aligned < MAX_DISTANCE_RATIO * room)
+    kept = (aligned > MIN_SIMILARITY) & (1.0 - aligned < MAX_DISTANCE_RATIO * distances)
     pairs = near[kept][np.argsort(aligned[kept], kind="stable")]
     best[pairs[:, 0]] = 1.0
     return best, pairs

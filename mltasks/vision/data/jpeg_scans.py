@@ -60,12 +60,12 @@ def read_scans(data: bytes) -> Scans:
 def check_scans(scans: Scans, width: int, height: int, limits: Limits) -> None:
     """Raise ImageError ``too_many_pixels`` if a JPEG's scans cost too much to decode."""
     pixels = max(1, width * height)
-    most = min(MAX_SCANS, max(MAX_SCANS_AT_LIMIT, MAX_SCANS_AT_LIMIT * limits.max_pixels // pixels))
-    if scans.count > most:
+    limit = min(MAX_SCANS, max(MAX_SCANS_AT_LIMIT, MAX_SCANS_AT_LIMIT * limits.max_pixels // pixels))
+    if scans.count > limit:
         raise ImageError(
             "too_many_pixels",
-            f"The JPEG has {scans.count} scans of {width} × {height} pixels; at most {most} are accepted at that size. "
-            "Save it as a baseline JPEG, which has one scan.",
+            f"The JPEG has {scans.count} scans of {width} × {height} pixels; at most {limit} are accepted at that "
+            "size. Save it as a baseline JPEG, which has one scan.",
         )
 
 

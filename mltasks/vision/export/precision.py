@@ -110,32 +110,33 @@ def _compare_graphs(
     thresholds: NoveltyThresholds,
     calibrator: Calibrator,
 ) -> PrecisionChoice:
-    wide, few, times = _score_alternating(graph, quantized, [part.pixels for part in parts])
-    shift = few[LOGIT] - wide[LOGIT]
+    f32, int8, times = _score_alternating(graph, quantized, [part.pixels for part in parts])
+    shift = int8[LOGIT] - f32[LOGIT]
     logits = np.array([part.logit for part in parts])
     targets = np.array([part.target for part in parts], np.int64)
     before, after = (
         float(average_precision(scores, targets, np.ones((1, len(parts))))[0]) for scores in (logits, logits + shift)
     )
     novelty_shift = max(
-        float((np.abs(few[at] - wide[at]) / np.maximum(wide[at], level)).max())
+        float((np.abs(int8[at] - f32[at]) / np.maximum(f32[at], level)).max())
         for at, level in (
             (NOVELTY, thresholds.novelty),
             (LABELED_NOVELTY, thresholds.labeled_novelty),
-            (ERROR, float(wide[ERROR].max())),
+            (ERROR, float(f32[ERROR].max())),
         )
     )
-    moved = float(np.abs(calibrator.probability(logits + shift) - calibrator.probability(logits)).max())
-    apart = float((1 - (few[EMBEDDING] * wide[EMBEDDING]).sum(-1)).max())
-    slow, quick = np.median(times, axis=0)
-    why = _rejection_reason(before - after, moved, novelty_shift, apart, quick / slow)
+    probability_shift = float(np.abs(calibrator.probability(logits + shift) - calibrator.probability(logits)).max())
+    embedding_distance = float((1 - (int8[EMBEDDING] * f32[EMBEDDING]).sum(-1)).max())
+    f32_ms, int8_ms = np.median(times, axis=0)
+    shifts = (probability_shift, novelty_shift, embedding_distance)
+    why = _rejection_reason(before - after, *shifts, int8_ms / f32_ms)
     return PrecisionChoice(
         32 if why else 8,
         why or "Faster on this machine and as accurate.",
         (),
         len(parts),
-        *(round(value, 6) for value in (after, before, moved, novelty_shift, apart)),
-        *(round(float(value), 1) for value in (quick, slow)),
+        *(round(value, 6) for value in (after, before, *shifts)),
+        *(round(float(value), 1) for value in (int8_ms, f32_ms)),
     )
 
 
@@ -180,5 +181,5 @@ def _score_alternating(
             for at in (LOGIT, ERROR, NOVELTY, LABELED_NOVELTY, EMBEDDING):
                 values = np.array(request.get_output_tensor(at).data, np.float64)
                 outputs[column].setdefault(at, []).append(values.squeeze())
-    wide, few = ({at: np.stack(rows) for at, rows in results.items()} for results in outputs)
-    return wide, few, times
+    f32, int8 = ({at: np.stack(rows) for at, rows in results.items()} for results in outputs)
+    return f32, int8, times

@@ -46,7 +46,8 @@ def fit_positional_norm(distances: Sequence[Tensor]) -> PositionalNorm:
     count = len(stacked)
 
     def shrink(local: NDArray[np.float64], common: float) -> NDArray[np.float64]:
-        return (count * gaussian_filter(local, SMOOTHING_SIGMA) + PRIOR_PARTS * common) / (count + PRIOR_PARTS)
+        smooth: NDArray[np.float64] = gaussian_filter(local, SMOOTHING_SIGMA)
+        return (count * smooth + PRIOR_PARTS * common) / (count + PRIOR_PARTS)
 
     means = shrink(stacked.mean(0), stacked.mean())
     deviations = np.maximum(np.sqrt(shrink(stacked.var(0), stacked.var())), MIN_DEVIATION)

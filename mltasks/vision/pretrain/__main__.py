@@ -11,6 +11,7 @@ import json
 import os
 import signal
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -23,6 +24,7 @@ from mltasks.vision.pretrain.image_pool import drawing_sha256, load_pool
 from mltasks.vision.pretrain.student import Student
 
 DEFAULT_CROPS = 48_000
+_print_line = partial(print, flush=True)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -52,10 +54,6 @@ def main(arguments: list[str] | None = None) -> None:
     checkpoint = options.cache / f"resume-{_identity(recipe, options)}.safetensors"
     distill(pool_views(pool), recipe, checkpoint, report_every=min(options.report_every, steps), report=report)
     checkpoint.unlink()
-
-
-def _print_line(line: str) -> None:
-    print(line, flush=True)
 
 
 def _identity(recipe: DistillationRecipe, options: argparse.Namespace) -> str:

@@ -46,10 +46,10 @@ def _cut_tiles(path: Path, images: Sequence[PlantImage], size: InputSize, side: 
     shape = (len(images), side, side, 3)
     tiles = np.lib.format.open_memmap(unfinished, mode="w+", dtype=np.uint8, shape=shape)
     kept = 0
-    for number, picture in enumerate(images, start=1):
-        pixels = _read(picture, size)
+    for number, image in enumerate(images, start=1):
+        pixels = _read(image, size)
         if pixels is not None:
-            tiles[kept] = random_tile(pixels, side, derive_seed(seed, "tile", picture.sha256))
+            tiles[kept] = random_tile(pixels, side, derive_seed(seed, "tile", image.sha256))
             kept += 1
         if number % 50 == 0 or number == len(images):
             stage.report(number / len(images), f"image {number} of {len(images)}")

@@ -74,7 +74,7 @@ def fit(samples: Sequence[Sample], config: TrainConfig, compute: Compute, stage:
     trunk = build_trunk(network, config)
     learning = {index for index, sample in enumerate(samples) if sample.split not in ("validation", "test")}
     folds, trials = samples[0].split.startswith("fold-"), plan_trials(samples, config)
-    sizes = [(len(trial.labeled), trial.fold_count) for trial in trials]
+    sizes = [(len(trial.labeled), len(trial.folds) or 1) for trial in trials]
     extraction_end, training_end = progress_shares(len(learning), folds, config, sizes)
     part = stage.substage(0, extraction_end, "extracting features")
     bank = build_feature_bank(samples, learning, trunk, config, compute, part)

@@ -36,11 +36,6 @@ class Trial:
     labeled: frozenset[int]
     folds: tuple[str, ...]
 
-    @property
-    def fold_count(self) -> int:
-        """Return the number of trainings of the trial."""
-        return len(self.folds) or 1
-
 
 def plan_trials(samples: Sequence[Sample], config: TrainConfig) -> list[Trial]:
     """Return a trial per label share of the config, fewest labels first.
