@@ -27,13 +27,19 @@ from labeling.review.blinding import parts_hidden_from
 from mltasks.admin.read_only import badge
 from mltasks.refusals import Refusal
 
+LABEL_COLUMNS = ("status", "provenance", "source", "reviewer", "comment", "created_at")
+
 
 class LabeledPartAdmin(PartColumns):
     """Base of the label and review pages: a verdict on a part, with its image."""
 
     list_per_page = 50
     list_display_links = ("thumbnail", "part")
-    search_fields = ("inspection__part_id__exact", "inspection__title__exact", "inspection__image_sha256__exact")
+    search_fields = (
+        "inspection__part_id__exact",
+        "inspection__original_filename__exact",
+        "inspection__image_sha256__exact",
+    )
     search_help_text = _("A whole part id or file name, or the sha256 of an image")
     readonly_fields: tuple[str, ...] = ("large_picture",)
 
@@ -60,17 +66,7 @@ class LabeledPartAdmin(PartColumns):
 class LabelAdmin(LabeledPartAdmin):
     """Labels with their status, undone ones included."""
 
-    list_display = (
-        "thumbnail",
-        "part",
-        "verdict_badge",
-        "status",
-        "provenance",
-        "source",
-        "reviewer",
-        "comment",
-        "created_at",
-    )
+    list_display = ("thumbnail", "part", "verdict_badge", *LABEL_COLUMNS)
     list_filter = (
         "verdict",
         "provenance",
@@ -82,18 +78,7 @@ class LabelAdmin(LabeledPartAdmin):
     )
     list_select_related = ("inspection", "defect_type__product", "defect_type__merged_into", "reviewer", "undo__by")
     date_hierarchy = "created_at"
-    fields = (
-        "large_picture",
-        "inspection",
-        "verdict",
-        "defect_type",
-        "status",
-        "provenance",
-        "source",
-        "reviewer",
-        "comment",
-        "created_at",
-    )
+    fields = ("large_picture", "inspection", "verdict", "defect_type", *LABEL_COLUMNS)
     readonly_fields = ("large_picture", "status", "created_at")
     actions = ("export", "take_back")
 

@@ -20,23 +20,14 @@ OUTCOME_BADGES = {
     Recheck.Outcome.CHANGED: "bad",
     Recheck.Outcome.WITHDRAWN: "past",
 }
+RECHECK_COLUMNS = ("reason", "label", "version", "defect_probability", "status", "answer")
 
 
 @admin.register(Recheck)
 class RecheckAdmin(PartColumns):
     """Rechecks with their reasons and outcomes."""
 
-    list_display = (
-        "part",
-        "reason",
-        "label",
-        "version",
-        "defect_probability",
-        "status",
-        "answer",
-        "due_at",
-        "closed_at",
-    )
+    list_display = ("part", *RECHECK_COLUMNS, "due_at", "closed_at")
     list_filter = (("closed_at", admin.EmptyFieldListFilter), "reason", "outcome", "given", "inspection__product")
     list_select_related = (
         "inspection",
@@ -44,18 +35,7 @@ class RecheckAdmin(PartColumns):
         "answer__defect_type__merged_into",
         "version__model",
     )
-    fields = (
-        "inspection",
-        "reason",
-        "label",
-        "version",
-        "defect_probability",
-        "status",
-        "answer",
-        "opened_at",
-        "due_at",
-        "closed_at",
-    )
+    fields = ("inspection", *RECHECK_COLUMNS, "opened_at", "due_at", "closed_at")
     readonly_fields = ("defect_probability", "status", "opened_at")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Recheck]:

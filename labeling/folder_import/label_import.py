@@ -129,12 +129,11 @@ class _ImportJob:
 class _ImportBatch:
     """State of one transaction.
 
-    ``earlier`` are the images' labels, by sha256; ``current_type_names`` maps each type's name to its current one.
+    ``earlier`` are the images' labels, by sha256; ``types`` are the product's current types, by each of their names.
     """
 
     job: _ImportJob
     earlier: dict[str, EarlierLabels] = field(default_factory=dict)
-    current_type_names: dict[str, str] = field(default_factory=dict)
     types: dict[str, DefectType] = field(default_factory=dict)
     labels: list[Label] = field(default_factory=list)
 
@@ -152,7 +151,7 @@ def _import_batch(batch: _ImportBatch, entries: Sequence[ImportEntry], report_pr
         # Serialize imports of one product by batch, so that they never deadlock.
         Product.objects.select_for_update(no_key=True).get(pk=product.pk)
         kinds = product.defect_types.select_related("merged_into")
-        batch.current_type_names = {kind.name: kind.current.name for kind in kinds}
+        batch.types = {kind.name: kind.current for kind in kinds}
         batch.earlier = earlier_labels.load_locked_labels(product, [sha256 for _, sha256 in hashed])
         for entry, sha256 in hashed:
             try:
@@ -185,8 +184,8 @@ def _hash_entries(batch: _ImportBatch, entries: Iterable[ImportEntry]) -> Iterab
 def _import_entry(batch: _ImportBatch, entry: ImportEntry, sha256: str) -> None:
     """Import one file: store it, pass it over as known, overrule its labels, or refuse it."""
     job = batch.job
-    kind = batch.current_type_names.get(entry.defect_type, entry.defect_type)
-    pair = (Verdict.PASS.value if entry.good else Verdict.FAIL.value, kind)
+    kind = batch.types.get(entry.defect_type)
+    pair = (Verdict.PASS.value if entry.good else Verdict.FAIL.value, kind.name if kind else entry.defect_type)
     earlier = batch.earlier.get(sha256, EarlierLabels())
     if job.folder_verdicts.get(sha256, pair) != pair:
         _refuse_entry(job, entry, earlier_labels.describe_earlier_import(job.folder_verdicts[sha256], entry.folder))

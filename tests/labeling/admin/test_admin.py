@@ -74,6 +74,13 @@ def test_the_list_of_labels_says_which_counts(admin_client: Client, label: Label
     assert "a newer label counts" not in listed
 
 
+def test_the_list_of_labels_is_searched_by_the_name_of_a_file(admin_client: Client, label: Label) -> None:
+    Inspection.objects.update(original_filename="left-07.jpg")
+    changelist, address = reverse("admin:labeling_label_changelist"), f"/label/{label.pk}/change/"
+    assert address in admin_client.get(changelist, {"q": "left-07.jpg"}).content.decode()
+    assert address not in admin_client.get(changelist, {"q": "left-08.jpg"}).content.decode()
+
+
 def test_the_list_of_labels_asks_the_database_as_often_for_many(
     admin_client: Client, product: Product, ada: User, django_assert_max_num_queries: object
 ) -> None:
