@@ -33,7 +33,7 @@ def build_version_lineage(version: ModelVersion) -> LineageData:
         "config": dict(sorted(config.items())),
         "asked": {name: value for name, value in sorted(run.config.items()) if config.get(name) != value},
         "backbone": _backbone(meta, config),
-        "code": _code(meta.get("code", {})),
+        "code": {name: meta.get("code", {}).get(name) or None for name in ("commit", "sha256")},
         "libraries": dict(sorted(meta.get("libraries", {}).items())),
         "machine": {name: value for name, value in sorted(meta.get("compute", {}).items()) if name != "python"},
         "python": meta.get("compute", {}).get("python"),
@@ -77,7 +77,3 @@ def _backbone(meta: LineageData, config: LineageData) -> LineageData:
         "sha256": weights.get("sha256") or None,
         "note": weights.get("note") or None,
     }
-
-
-def _code(code: LineageData) -> LineageData:
-    return {"commit": code.get("commit") or None, "sha256": code.get("sha256") or None}
