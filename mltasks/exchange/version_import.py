@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import BinaryIO
 
@@ -105,6 +104,5 @@ def _discard(run: TrainingRun, lease: RunLease) -> None:
         lease.finish(TrainingRun.State.FAILED, log="", stage=gettext_noop("Failed"))
     except LeaseLost:
         return  # it finished after all, or the recovery released it
-    shutil.rmtree(Path(settings.VERSIONS_DIR) / run.bundle_name, ignore_errors=True)
-    version_store.unpublish(run.bundle_name)
+    version_store.remove(run.bundle_name)
     TrainingRun.objects.filter(pk=run.pk).delete()

@@ -47,7 +47,8 @@ def remove_orphaned_versions() -> int:
     named = set(ModelVersion.objects.values_list("bundle", flat=True))
     orphans = [path for path, _ in ended if _name(path) not in named]
     for path in orphans:
-        _remove(path, version_store.object_name(_name(path)))
+        version_store.remove(_name(path))
+        _log_removal(path)
     return len(orphans)
 
 
@@ -58,7 +59,12 @@ def remove_orphaned_backbones() -> int:
     resumable = set(failed.values_list("pk", flat=True))
     orphans = [path for path, run in ended if not _backbone_needs(path, run, resumable)]
     for path in orphans:
-        _remove(path, "" if path.is_dir() else _name(path))
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+            object_store.unpublish(_name(path))
+        _log_removal(path)
     return len(orphans)
 
 
@@ -93,12 +99,5 @@ def _name(path: Path) -> str:
     return path.relative_to(settings.VERSIONS_DIR).as_posix()
 
 
-def _remove(path: Path, object_name: str) -> None:
-    """Remove a file or folder, and its object in the store if it has one."""
-    if path.is_dir():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)
-    if object_name:
-        object_store.unpublish(object_name)
+def _log_removal(path: Path) -> None:
     logger.warning("Removed %s: no row needs it.", _name(path))

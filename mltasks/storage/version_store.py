@@ -6,6 +6,7 @@ With MEDIA_STORE=local a version is its directory below VERSIONS_DIR, and these 
 from __future__ import annotations
 
 import logging
+import shutil
 import tarfile
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
@@ -43,22 +44,23 @@ def publish(name: str, pauses: Sequence[float] | None = None) -> None:
         packed = folder / "packed"
         with packed.open("wb") as file:
             pack(Path(settings.VERSIONS_DIR) / name, file)
-        object_store.publish(object_name(name), packed, pauses)
+        object_store.publish(_object_name(name), packed, pauses)
         logger.info("Published %s: %.0f MB", name, packed.stat().st_size / 1e6)
 
 
 def is_published(name: str) -> bool:
     """Return True if the store has the directory, intact or damaged. Raises StoreUnreachable."""
-    return object_store.version_bucket().size_of(object_name(name)) is not None
+    return object_store.version_bucket().size_of(_object_name(name)) is not None
 
 
-def unpublish(name: str) -> None:
-    """Remove a published directory that got no row."""
-    object_store.unpublish(object_name(name))
+def remove(name: str) -> None:
+    """Remove a directory that got no row from this machine and the store."""
+    shutil.rmtree(Path(settings.VERSIONS_DIR) / name, ignore_errors=True)
+    object_store.unpublish(_object_name(name))
 
 
 def _fetch(version: ModelVersion, path: Path) -> None:
-    name = object_name(version.bundle)
+    name = _object_name(version.bundle)
     with object_store.version_scratch_folder() as folder, (folder / "packed").open("w+b") as file:
         try:
             object_store.version_bucket().read(name, file)
@@ -79,8 +81,7 @@ def _fetch(version: ModelVersion, path: Path) -> None:
     logger.info("Fetched version %d: %s", version.number, name)
 
 
-def object_name(name: str) -> str:
-    """Return the name of a version's object in the store."""
+def _object_name(name: str) -> str:
     return f"{name}.tar"
 
 

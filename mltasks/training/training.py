@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
@@ -89,7 +88,7 @@ class TrainingExecutor(Executor[TrainingRun, "LearnedVersion", ModelVersion]):
             use_passive_omp_waits()
             from mltasks.vision.export.learn import learn  # late: only a training process may load torch
 
-            trained = learn(samples, config, _bundle_dir(run), progress)
+            trained = learn(samples, config, Path(settings.VERSIONS_DIR) / run.bundle_name, progress)
         version_store.publish(run.bundle_name)
         return trained
 
@@ -105,9 +104,4 @@ class TrainingExecutor(Executor[TrainingRun, "LearnedVersion", ModelVersion]):
 
     def discard(self, run: TrainingRun) -> None:
         """Remove the bundle."""
-        shutil.rmtree(_bundle_dir(run), ignore_errors=True)
-        version_store.unpublish(run.bundle_name)
-
-
-def _bundle_dir(run: TrainingRun) -> Path:
-    return Path(settings.VERSIONS_DIR) / run.bundle_name
+        version_store.remove(run.bundle_name)
