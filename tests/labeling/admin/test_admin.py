@@ -116,7 +116,7 @@ def test_it_refuses_both_to_a_reviewer(admin_client: Client, manager: User, labe
     run_action(admin_client, "label", "take_back", label.pk)
     assert not LabelUndo.objects.exists()
     listed = admin_client.get(reverse("admin:labeling_claim_changelist")).content.decode()
-    assert "Give the parts back" not in listed
+    assert "Release the claims" not in listed
 
 
 @pytest.mark.parametrize("model", ["label", "review", "claim", "labelundo", "skip"])
