@@ -108,7 +108,7 @@ def near_duplicates(request: HttpRequest) -> HttpResponse:
         return HttpResponse(str(refusal), status=409, content_type="text/plain")
     if not claims:
         return HttpResponse(status=204)
-    return render(request, "review/_alike.html", {"claims": [claim, *claims]})
+    return render(request, "review/_similar.html", {"claims": [claim, *claims]})
 
 
 @require_POST

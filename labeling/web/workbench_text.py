@@ -12,7 +12,7 @@ def workbench_texts() -> dict[str, str]:
         "FAIL": _("FAIL"),
         "agree": _("Agree"),
         "agree_with": _("Agree: {label}"),
-        "alike": _("Similar parts: {number}"),
+        "similar": _("Similar parts: {number}"),
         "skipped": _("skipped"),
         "skipped_part": _("Skipped: {title}"),
         "nothing_yet": _("nothing yet"),

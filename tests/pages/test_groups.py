@@ -36,9 +36,9 @@ def test_one_key_judges_all_but_those_taken_out(
 ) -> None:
     expect(page.get_by_role("button", name="Similar parts: 7")).to_be_visible()
     page.keyboard.press("g")
-    expect(page.locator(".alike > li")).to_have_count(NEAR_DUPLICATES)
+    expect(page.locator(".similar > li")).to_have_count(NEAR_DUPLICATES)
     expect(page.locator("#group-words")).to_contain_text("One key labels all 8")
-    page.locator(".alike > li[data-title='P-3'] button").click()
+    page.locator(".similar > li[data-title='P-3'] button").click()
     expect(page.locator("#group-words")).to_contain_text("One key labels all 7")
     take_screenshots(page, "review-group")
     assert violations(page) == []
@@ -60,14 +60,14 @@ def test_one_key_judges_all_but_those_taken_out(
 def test_it_refuses_a_verdict_before_all_were_in_view(page: Page, near_duplicates: list[Inspection]) -> None:
     page.set_viewport_size({"width": 390, "height": 640})
     page.keyboard.press("g")
-    expect(page.locator(".alike > li")).to_have_count(NEAR_DUPLICATES)
+    expect(page.locator(".similar > li")).to_have_count(NEAR_DUPLICATES)
     expect(page.locator("#group-words")).to_contain_text("Check every part first")
     page.keyboard.press("f")
     page.wait_for_timeout(300)
-    assert page.locator(".alike > li").count() == NEAR_DUPLICATES
+    assert page.locator(".similar > li").count() == NEAR_DUPLICATES
     assert standing_verdicts() == {}
     for number in range(NEAR_DUPLICATES):
-        page.locator(f".alike > li[data-title='P-{number}']").scroll_into_view_if_needed()
+        page.locator(f".similar > li[data-title='P-{number}']").scroll_into_view_if_needed()
     expect(page.locator("#group-words")).to_contain_text("One key labels all 8")
     page.keyboard.press("f")
     wait_until_saved(page)
@@ -76,9 +76,9 @@ def test_it_refuses_a_verdict_before_all_were_in_view(page: Page, near_duplicate
 
 def test_a_group_is_opened_again_one_by_one(page: Page, near_duplicates: list[Inspection]) -> None:
     page.keyboard.press("g")
-    expect(page.locator(".alike > li")).to_have_count(NEAR_DUPLICATES)
+    expect(page.locator(".similar > li")).to_have_count(NEAR_DUPLICATES)
     page.keyboard.press("o")
-    expect(page.locator(".alike")).to_have_count(0)
+    expect(page.locator(".similar")).to_have_count(0)
     seen = [press_key(page, "p") for _ in range(NEAR_DUPLICATES + 1)]
     wait_until_saved(page)
     assert sorted(seen) == sorted([*(f"P-{number}" for number in range(NEAR_DUPLICATES)), "Q-0"])

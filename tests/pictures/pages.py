@@ -64,16 +64,16 @@ def skip_all(tab: Tab) -> None:
 def show_group(tab: Tab) -> None:
     """Near-identical parts side by side."""
     expect(tab.locator("#workbench[data-ready]")).to_be_visible()
-    expect(tab.locator("#alike")).to_be_visible()
+    expect(tab.locator("#similar")).to_be_visible()
     tab.keyboard.press("g")
-    expect(tab.locator(".alike")).to_be_visible()
-    tab.wait_for_function("() => [...document.querySelectorAll('.alike img')].every(one => one.naturalWidth > 0)")
+    expect(tab.locator(".similar")).to_be_visible()
+    tab.wait_for_function("() => [...document.querySelectorAll('.similar img')].every(one => one.naturalWidth > 0)")
 
 
 def show_heatmap(tab: Tab) -> None:
     """The part's page with its heatmap over it, and similar parts."""
     tab.locator("[data-shows]").first.click()
-    expect(tab.locator(".likes, .alike-none")).to_be_visible()
+    expect(tab.locator(".likes, .similar-none")).to_be_visible()
     expect(tab.locator(".heatmap.shown")).to_be_visible()
     tab.wait_for_function("() => document.querySelector('.heatmap.shown').naturalWidth > 0")
 

@@ -11,8 +11,8 @@ export class Part {
     const holder = document.createElement("div");
     holder.innerHTML = html;
     this.element = holder.firstElementChild;
-    const { claim, inspection, title, label, blind, roi, alike } = this.element.dataset;
-    Object.assign(this, { claim, inspection, title, label, roi, alike: Number(alike), blind: blind !== undefined });
+    const { claim, inspection, title, label, blind, roi, similar } = this.element.dataset;
+    Object.assign(this, { claim, inspection, title, label, roi, similar: Number(similar), blind: blind !== undefined });
     this.image = this.element.querySelector(".part-image");
     this.ready = this.image.decode().catch(() => this.image.classList.add("broken"));
     this.ready.then(() => this.#loadMore());

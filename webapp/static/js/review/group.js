@@ -14,7 +14,7 @@ export class Group extends EventTarget {
     this.url = url;
     this.items = [];
     place.addEventListener("click", ({ target }) => {
-      const button = target.closest(".alike-part");
+      const button = target.closest(".similar-part");
       if (!button) return;
       button.ariaPressed = button.ariaPressed !== "true";
       this.#draw();
@@ -45,7 +45,7 @@ export class Group extends EventTarget {
     const answer = await postForm(this.url, { claim: part.claim });
     if (answer?.status !== 200) return false;
     place.innerHTML = await answer.text();
-    const sheet = place.querySelector(".alike");
+    const sheet = place.querySelector(".similar");
     this.items = [...sheet.children];
     this.watch = new IntersectionObserver((entries) => this.#markSeen(entries), { root: sheet, threshold: IN_VIEW });
     for (const item of this.items) item.querySelector("img").decode().catch(() => null).then(() => this.watch.observe(item));

@@ -25,7 +25,7 @@ const parts = new WeakMap(); // by entry, for undo; not stored in the browser
 export const tally = new Tally(bench);
 export const outbox = new Outbox(urls, urls.person);
 export const recent = new Recent([...JSON.parse(byId("recent").textContent), ...outbox.waiting]);
-export const group = new Group(urls.alike);
+export const group = new Group(urls.similar);
 export const viewer = new Viewer(bench);
 export const held = () => [...ahead.claims, ...group.claims, ...(current ? [current.claim] : [])];
 export const ahead = new Ahead(urls.next, urls.product, () => [...held(), ...outbox.claims]);
@@ -48,8 +48,8 @@ async function show(part) {
   comment.value = "";
   confirmButton.disabled = !part.label;
   byId("confirm-word").textContent = part.label ? text("agree_with", { label: text(part.label) }) : text("agree");
-  byId("alike").hidden = !part.alike;
-  byId("alike-word").textContent = text("alike", { number: part.alike });
+  byId("similar").hidden = !part.similar;
+  byId("similar-word").textContent = text("similar", { number: part.similar });
   for (const button of document.querySelectorAll("[data-overlay]")) button.disabled = !part.element.querySelector(`[data-kind="${button.dataset.overlay}"]`);
   await part.ready;
   await wait(KEY_DELAY);
@@ -120,7 +120,7 @@ export function skip(reason) {
 }
 
 export async function openGroup() {
-  if (!current?.alike || group.isOpen) return;
+  if (!current?.similar || group.isOpen) return;
   if (!(await group.open(current))) return tell(text("group_is_gone"));
   ahead.drop(group.claims);
   bench.dataset.group = "";
