@@ -19,11 +19,6 @@ class PairedTest:
     n: int
     p_value: float
 
-    @property
-    def discordant(self) -> int:
-        """Return the number of parts that exactly one version got right."""
-        return self.first_only + self.second_only
-
 
 def mcnemar(first_right: Sequence[bool], second_right: Sequence[bool], parts: Sequence[str]) -> PairedTest:
     """Compute McNemar's two-sided test in its mid-p form.

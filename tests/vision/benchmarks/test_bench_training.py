@@ -66,7 +66,7 @@ def test_both_learn_and_are_compared(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert "epoch 1:" in said and "epoch 2:" not in said
     assert "classifier alone" in said and "times as fast to the same average precision" in said
     assert said.rstrip().endswith("FAIL" if status else "PASS")
-    assert "Average precision by seconds of learning" in svg_text(tmp_path / "curve.svg")
+    assert "Average precision by seconds of training" in svg_text(tmp_path / "curve.svg")
 
 
 @pytest.mark.slow

@@ -26,8 +26,7 @@ from inspection.models import Inspection
 from inspection.products.stations import create_station
 from tests.labeling.conftest import make_product
 from webapp.benchmarks.serving import ours, parts, plot, soak
-from webapp.benchmarks.serving.load import Load, post_images
-from webapp.benchmarks.serving.results import LoadResult
+from webapp.benchmarks.serving.load import Load, LoadResult, post_images
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@ import numpy as np
 BOUNDARY = "second-look-bench"
 TIMEOUT = 120
 ACCEPTED = ("200", "201")
+TABLE_HEADER = f"{'':<21}{'clients':>8}{'parts/s':>9}{'p50 ms':>9}{'p95 ms':>9}{'p99 ms':>9}{'MB':>9}"
 RETRY_SECONDS = 0.2  # seconds until a client posts again when the server is unavailable
 
 
@@ -105,6 +106,26 @@ class Load:
         for entry in filter(None, timing.split(", ")):
             name, _, milliseconds = entry.partition(";dur=")
             self.steps.setdefault(name, []).append(float(milliseconds))
+
+
+@dataclass
+class LoadResult:
+    """One load on one server, with the peak memory of a process in megabytes and the lost parts."""
+
+    server: str
+    kind: str
+    load: Load
+    memory: float
+    lost: int | None = None
+
+    def table_row(self) -> str:
+        """Return one line of the table."""
+        load = self.load
+        percentiles = "".join(f"{load.percentile(percent):9.0f}" for percent in (50, 95, 99))
+        figures = f"{load.rate:9.1f}{percentiles}{self.memory:9.0f}"
+        kept = "" if self.lost is None else f"   {len(load.answers)} stored, {self.lost} lost"
+        refused = f"   {load.refusals}" if load.refusals else ""
+        return f"{self.server:<13}{self.kind:<8}{load.clients:>8}{figures}{kept}{refused}"
 
 
 def post_images(

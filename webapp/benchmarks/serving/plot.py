@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mltasks.vision.evaluation.chart import Axis, Chart, Mark, Text, box, corner_texts, number_axis
 from mltasks.vision.evaluation.chart_file import write_chart
-from webapp.benchmarks.serving.results import LoadResult
+from webapp.benchmarks.serving.load import LoadResult
 
 COLORS = {"Second Look": "pass-ink", "peer": "muted"}
 BAR_WIDTH = 0.38

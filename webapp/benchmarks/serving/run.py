@@ -15,10 +15,9 @@ import psutil
 from mltasks.vision.benchmarks.printing import print_line, print_verdict
 from mltasks.vision.benchmarks.serving_speed.processor_limit import ProcessorLimit, measure_limit
 from webapp.benchmarks.serving import ours, parts
-from webapp.benchmarks.serving.load import post_images
+from webapp.benchmarks.serving.load import TABLE_HEADER, LoadResult, post_images
 from webapp.benchmarks.serving.plot import plot_rates
 from webapp.benchmarks.serving.processes import PeakMemory, running_process
-from webapp.benchmarks.serving.results import TABLE_HEADER, LoadResult
 from webapp.benchmarks.serving.soak import MAX_SLOPE_MB_PER_HOUR, Soak, run_soak
 from webapp.supervisor.valkey import free_port
 

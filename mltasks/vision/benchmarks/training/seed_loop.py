@@ -43,20 +43,45 @@ Floats = NDArray[np.float64]
 class BaselineNetwork(PooledNetwork):
     """Pooled network that trains its last stage and its linear layer, with dropout between them."""
 
-    def __init__(self, backbone: nn.Module, dropout: float) -> None:
-        super().__init__(
-            backbone.requires_grad_(False), nn.Sequential(nn.Dropout(dropout), nn.Linear(LAYER4_CHANNELS, 1))
-        )
+    def __init__(self, config: TrainConfig, compute: Compute) -> None:
+        backbone = load_backbone(config.backbone, config.backbone_weights)[0].requires_grad_(False)
+        super().__init__(backbone, nn.Sequential(nn.Dropout(config.dropout), nn.Linear(LAYER4_CHANNELS, 1)))
         self.last = backbone.get_submodule("layer4").requires_grad_(True)
+        self.config, self.device = config, compute.device
+        self.to(self.device)
 
-    def set_train_mode(self) -> None:
-        """Set train mode for trained layers, eval mode for frozen layers."""
+    def train_epoch(
+        self, samples: Sequence[Sample], optimizer: torch.optim.Optimizer, generator: np.random.Generator
+    ) -> None:
+        """Train on as many good as defective images, augmented; frozen layers stay in eval mode."""
         self.eval()
         self.last.train()
         self.linear.train()
+        targets = sample_targets(samples)
+        weights = 1 / np.bincount(targets, minlength=2)[targets]
+        count = min(self.config.oversampling * len(samples), self.config.draws_cap)
+        drawn = generator.choice(len(samples), count, p=weights / weights.sum())
+        for batch in batches(drawn.tolist(), self.config.batch_size):
+            images = [
+                train_view(read_sample(samples[index], self.config), int(generator.integers(2**53))) for index in batch
+            ]
+            logits = self.logits(torch.stack(images).to(self.device))
+            gradient_step(optimizer, self.loss(logits, targets[list(batch)]))
 
-    def forward(self, rgb: Tensor) -> Tensor:
-        return self.logits(rgb)
+    def scores(self, samples: Sequence[Sample]) -> Floats:
+        """Return the logits of the samples, ``[n]``."""
+        self.eval()
+        scores: list[float] = []
+        with torch.inference_mode():
+            for batch in batches(range(len(samples)), self.config.batch_size):
+                images = [eval_view(read_sample(samples[index], self.config)) for index in batch]
+                scores += self.logits(torch.stack(images).to(self.device)).tolist()
+        return np.array(scores)
+
+    def loss(self, logits: Tensor, targets: NDArray[np.int64]) -> Tensor:
+        """Return the binary cross entropy, defects weighted by the costs."""
+        weight = torch.tensor(self.config.costs.fn / self.config.costs.fp, device=logits.device)
+        return F.binary_cross_entropy_with_logits(logits, torch.from_numpy(targets).to(logits), pos_weight=weight)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +122,7 @@ def _classify(split: Split, config: TrainConfig, compute: Compute) -> Iterator[B
     watch, generator = Stopwatch(), np.random.default_rng(derive_seed(split.seed, "seed's loop"))
     with watch.measure():
         torch.manual_seed(derive_seed(split.seed, "seed's network"))
-        network = BaselineNetwork(load_backbone(config.backbone, config.backbone_weights)[0], config.dropout)
-        network.to(compute.device)
+        network = BaselineNetwork(config, compute)
         train, held_out = ([split.train[index] for index in side] for side in inner_split(split.train, split.seed))
         trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
         optimizer = torch.optim.Adam(trained, lr=config.learning_rate)
@@ -106,47 +130,13 @@ def _classify(split: Split, config: TrainConfig, compute: Compute) -> Iterator[B
     losses: list[float] = []
     for _ in range(config.max_epochs):
         with watch.measure():
-            _epoch(network, train, optimizer, generator, config, compute)
-            scores = torch.from_numpy(_scores(network, held_out, config, compute))
-            losses.append(float(_loss(scores, sample_targets(held_out), config)))
+            network.train_epoch(train, optimizer, generator)
+            scores = torch.from_numpy(network.scores(held_out))
+            losses.append(float(network.loss(scores, sample_targets(held_out))))
             plateau.step(losses[-1])
-        yield BaselineEpoch(watch.elapsed, _scores(network, split.test, config, compute), losses[-1])
+        yield BaselineEpoch(watch.elapsed, network.scores(split.test), losses[-1])
         if len(losses) - 1 - losses.index(min(losses)) >= config.patience:
             return
-
-
-def _epoch(
-    network: BaselineNetwork,
-    train: Sequence[Sample],
-    optimizer: torch.optim.Optimizer,
-    generator: np.random.Generator,
-    config: TrainConfig,
-    compute: Compute,
-) -> None:
-    network.set_train_mode()
-    targets = sample_targets(train)
-    weights = 1 / np.bincount(targets, minlength=2)[targets]
-    count = min(config.oversampling * len(train), config.draws_cap)
-    drawn = generator.choice(len(train), count, p=weights / weights.sum())
-    for batch in batches(drawn.tolist(), config.batch_size):
-        images = [train_view(read_sample(train[index], config), int(generator.integers(2**53))) for index in batch]
-        loss = _loss(network(torch.stack(images).to(compute.device)), targets[list(batch)], config)
-        gradient_step(optimizer, loss)
-
-
-def _scores(network: BaselineNetwork, samples: Sequence[Sample], config: TrainConfig, compute: Compute) -> Floats:
-    network.eval()
-    scores: list[float] = []
-    with torch.inference_mode():
-        for batch in batches(range(len(samples)), config.batch_size):
-            images = [eval_view(read_sample(samples[index], config)) for index in batch]
-            scores += network(torch.stack(images).to(compute.device)).tolist()
-    return np.array(scores)
-
-
-def _loss(logits: Tensor, targets: NDArray[np.int64], config: TrainConfig) -> Tensor:
-    weight = torch.tensor(config.costs.fn / config.costs.fp, device=logits.device)
-    return F.binary_cross_entropy_with_logits(logits, torch.from_numpy(targets).to(logits), pos_weight=weight)
 
 
 def _train_autoencoder(good: Sequence[Sample], seed: int, config: TrainConfig, compute: Compute) -> Elapsed:
