@@ -38,10 +38,10 @@ def reader(db: None, client: Client) -> Client:
 
 
 def article_text(page: str) -> str:
-    """What the article says, without its markup. Times stand there as a reader's clock has them."""
+    """What the article says, without its markup and charts. Times stand there as a reader's clock has them."""
     text = page[page.index("<article") : page.index("</article>")]
     # Unescaped last: an apostrophe is written as the number 27.
-    return unescape(re.sub(r"<time.*?</time>|<[^>]*>|&nbsp;", " ", text, flags=re.DOTALL))
+    return unescape(re.sub(r"<svg.*?</svg>|<time.*?</time>|<[^>]*>|&nbsp;", " ", text, flags=re.DOTALL))
 
 
 def values(facts: Any) -> Iterator[Any]:
