@@ -52,14 +52,14 @@ def test_a_part_is_known_whole_or_not_at_all() -> None:
 def test_of_many_images_a_few_folds_are_enough() -> None:
     found = assign_splits(samples(600), TrainConfig())
 
-    assert [trial.fold_count for trial in plan_trials(found, TrainConfig())] == [3, 3]
+    assert [len(trial.folds) for trial in plan_trials(found, TrainConfig())] == [3, 3]
 
 
 def test_what_measures_stays_unknown_in_a_holdout() -> None:
     found = assign_splits(samples(200), replace(TrainConfig(), cross_validate_below=10))
 
     for trial in plan_trials(found, TrainConfig()):
-        assert trial.fold_count == 1
+        assert trial.folds == ()
         assert {found[index].split for index in trial.labeled} == {"train", "validation"}
 
 
