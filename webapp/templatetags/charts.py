@@ -88,7 +88,13 @@ def interval(metric: Mapping[str, Any] | None, size: str = "") -> dict[str, Any]
     context = {"value": value, "low": low, "high": high, "size": size, "n": metric.get("n")}
     if low is None or high is None:
         return context
-    return context | {"dot": round(value * 100, 2), "from": round(low * 100, 2), "to": round(high * 100, 2)}
+    return context | _interval_marks(value, low, high)
+
+
+def _interval_marks(value: float, low: float, high: float, axis_start: float = 0.0) -> dict[str, float]:
+    """Return the dot and the interval's ends in percent of an axis from ``axis_start`` to 1."""
+    marks = {"dot": value, "from": low, "to": high}
+    return {name: round(100 * (max(at, axis_start) - axis_start) / (1 - axis_start), 2) for name, at in marks.items()}
 
 
 @register.inclusion_tag("parts/interval.html")
@@ -108,13 +114,8 @@ def kappa_bar(estimate: Estimate) -> dict[str, Any]:
     value, low, high = estimate.value, estimate.low, estimate.high
     if value is None or low is None or high is None:
         return {"value": None}
-    marks = {"dot": value, "from": low, "to": high, "chance": 0.0}
-    return {"value": value, "low": low, "high": high} | {name: _kappa_position(at) for name, at in marks.items()}
-
-
-def _kappa_position(kappa: float) -> float:
-    """Return the position in percent of the bar's width."""
-    return round(100 * (max(kappa, KAPPA_MIN) - KAPPA_MIN) / (1 - KAPPA_MIN), 2)
+    chance = round(-100 * KAPPA_MIN / (1 - KAPPA_MIN), 2)
+    return {"value": value, "low": low, "high": high, "chance": chance} | _interval_marks(value, low, high, KAPPA_MIN)
 
 
 @register.inclusion_tag("parts/shares.html")
