@@ -14,7 +14,7 @@ from mltasks.models import ModelVersion, Promotion
 from mltasks.reports import report_files, report_text, version_components
 from mltasks.reports.report_figures import FIGURES
 from mltasks.vision.evaluation.chart import Chart
-from mltasks.vision.evaluation.report_charts import report_charts
+from mltasks.vision.evaluation.report_charts import report_charts, training_chart
 
 PLOT_CAPTIONS = {
     "precision_recall": _("Precision by recall at every threshold, with the operating point"),
@@ -144,9 +144,15 @@ class VersionReport:
 
     @cached_property
     def charts(self) -> dict[str, Chart]:
-        """Return the charts by name, from the report's numbers and the run's epochs."""
+        """Return the charts of the report's numbers by name."""
+        return report_charts(self.evaluation, gettext)
+
+    @cached_property
+    def training_chart(self) -> Chart | None:
+        """Return the loss by epoch of the version's trainings; None without epochs (an imported version)."""
+        losses = validation_losses(self.version.run.epochs)
         early_stopped = self.version.meta.get("config", {}).get("head") != "dense"
-        return report_charts(self.evaluation, validation_losses(self.version.run.epochs), early_stopped, gettext)
+        return training_chart(losses, early_stopped, gettext) if losses else None
 
     @cached_property
     def plots(self) -> dict[str, str]:
@@ -157,7 +163,7 @@ class VersionReport:
 
     @property
     def figures(self) -> dict[str, bool]:
-        """Return True for the name of each figure that is a chart or a stored plot."""
+        """Return True for the name of each figure that is a chart of the report or a stored plot."""
         return dict.fromkeys((*self.plots, *self.charts), True)
 
     def plot(self, name: str) -> PlotFile | None:

@@ -41,8 +41,9 @@ class Curve(NamedTuple):
 def figure(report: VersionReport, name: str) -> SafeString:
     """Return a chart drawn from the report's numbers, else the stored plot, else nothing."""
     caption = str(PLOT_CAPTIONS[name])
-    if name in report.charts:
-        return chart_svg(report.charts[name], caption)
+    chart = report.training_chart if name == "training" else report.charts.get(name)
+    if chart is not None:
+        return chart_svg(chart, caption)
     plot = report.plot(name)
     if plot is None:
         return SafeString()

@@ -121,7 +121,7 @@ def number_axis(top: float, label: str = "", room: float = 1.0, step: float = 0.
     """Return an axis from 0 to ``room`` times ``top`` with round ticks, at least ``step`` apart."""
     apart = nice_ceiling(max(top / 4, step)) if top else 1.0
     ticks = [apart * number for number in range(int(top / apart) + 1)]
-    return Axis(0, room * (top or 1.0), [(tick, f"{tick:,g}") for tick in ticks], label)
+    return Axis(0, room * (top or 1.0), [(tick, f"{tick:,.10g}") for tick in ticks], label)
 
 
 def log_axis(low: float, high: float, label: str = "", unit: str = "") -> Axis:

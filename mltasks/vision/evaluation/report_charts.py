@@ -34,19 +34,14 @@ from mltasks.vision.evaluation.score_charts import (
     reconstruction_error_chart,
 )
 
-Losses = Mapping[str, Sequence[float]]
 SMALLEST_LOSS = 1e-6
 
 
-def report_charts(
-    report: Report, losses: Losses | None = None, early_stopped: bool = True, _: Translate = str
-) -> dict[str, Chart]:
-    """Return the charts by name, with texts translated by ``_``.
-
-    ``losses`` are the validation losses of each training by epoch, the version's own last. ``early_stopped``:
-    trainings kept the epoch of least loss.
-    """
-    curves = report.get("curves", {})
+def report_charts(report: Report, _: Translate = str) -> dict[str, Chart]:
+    """Return the charts by name, with texts translated by ``_``; none of a report without bands or costs."""
+    if not report.keys() >= {"curves", "metrics", "thresholds", "review_band", "costs", "cost_matrix"}:
+        return {}
+    curves = report["curves"]
     charts = {name: build(report, _) for name, build in _CURVES.items() if name in curves}
     if curves.get("labels"):
         charts["labels"] = label_curve_chart(report, _)
@@ -56,8 +51,6 @@ def report_charts(
         charts["confusion"] = confusion_chart(report, _)
     if report.get("defect_types"):
         charts["defect_types"] = defect_types_chart(report, _)
-    if losses:
-        charts["training"] = training_chart(losses, early_stopped, _)
     return charts
 
 
@@ -152,8 +145,11 @@ def label_curve_chart(report: Report, _: Translate) -> Chart:
     return Chart(title, x, y, marks)
 
 
-def training_chart(losses: Losses, early_stopped: bool, _: Translate) -> Chart:
-    """Return each training's validation loss by epoch; the best epoch is marked if it was chosen."""
+def training_chart(losses: Mapping[str, Sequence[float]], early_stopped: bool, _: Translate = str) -> Chart:
+    """Return the validation losses of each training by epoch, the version's own training last.
+
+    ``early_stopped``: trainings kept the epoch of least loss, which is marked.
+    """
     lines = [[max(loss, SMALLEST_LOSS) for loss in line] for line in losses.values()]
     *others, last = lines
     low, high = min(map(min, lines)), max(map(max, lines))

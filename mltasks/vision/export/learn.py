@@ -17,7 +17,7 @@ from mltasks.vision.evaluation.chart_file import write_charts
 from mltasks.vision.evaluation.evaluate import Evaluation, evaluate
 from mltasks.vision.evaluation.learning_curve import learning_curve
 from mltasks.vision.evaluation.report import build_report
-from mltasks.vision.evaluation.report_charts import report_charts
+from mltasks.vision.evaluation.report_charts import report_charts, training_chart
 from mltasks.vision.evaluation.worst_errors import write_contact_sheet, write_error_heatmaps, write_error_images
 from mltasks.vision.export.openvino_export import OUTPUTS
 from mltasks.vision.export.source_version import source_version
@@ -117,7 +117,8 @@ def write_figures(
 ) -> None:
     """Write the plots, and the worst errors as images, each with the heatmap of ``graph``."""
     losses = {name: [epoch.validation_loss for epoch in fold.curve] for name, fold in fitted.folds.items()}
-    write_charts(draft / "plots", report_charts(report, losses, early_stopped=fitted.config.head != "dense"))
+    training = training_chart(losses, early_stopped=fitted.config.head != "dense")
+    write_charts(draft / "plots", {**report_charts(report), "training": training})
     write_error_images(draft / "worst", evaluation.worst_errors)
     if evaluation.worst_errors:
         write_contact_sheet(draft / "plots" / "worst_mistakes.jpg", evaluation.worst_errors)

@@ -16,7 +16,7 @@ from mltasks.vision.evaluation.evaluate import evaluate
 from mltasks.vision.evaluation.learning_curve import CurvePrediction, learning_curve
 from mltasks.vision.evaluation.predictions import EvaluationProtocol, Prediction
 from mltasks.vision.evaluation.report import build_report
-from mltasks.vision.evaluation.report_charts import report_charts
+from mltasks.vision.evaluation.report_charts import report_charts, training_chart
 from mltasks.vision.evaluation.worst_errors import write_contact_sheet, write_error_heatmaps, write_error_images
 from mltasks.vision.serving.detector_names import DETECTOR_NAMES
 from mltasks.vision.serving.escape_guarantee import EscapeCurve
@@ -64,7 +64,7 @@ def report(rows: list[Prediction]) -> dict[str, Any]:
 
 
 def write_plots(folder: Path, data: dict[str, Any], losses: dict[str, list[float]], early_stopped: bool = True) -> None:
-    write_charts(folder, report_charts(data, losses, early_stopped))
+    write_charts(folder, {**report_charts(data), "training": training_chart(losses, early_stopped)})
 
 
 def test_every_figure_says_what_it_shows_in_text(tmp_path: Path) -> None:

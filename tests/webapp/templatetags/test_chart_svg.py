@@ -11,7 +11,7 @@ import pytest
 
 from mltasks.reports.version_report import VersionReport, validation_losses
 from mltasks.vision.evaluation.chart import Axis, Chart, Line, Text, share_axis
-from mltasks.vision.evaluation.report_charts import report_charts
+from mltasks.vision.evaluation.report_charts import report_charts, training_chart
 from tests.vision.evaluation.test_plots import CURVE, predictions, report
 from webapp.templatetags.chart_svg import chart_svg
 from webapp.templatetags.version_charts import compared_figure, epochs_chart, figure
@@ -36,7 +36,8 @@ def version_report(number: int, evaluation: dict[str, Any], epochs: list[dict[st
 
 
 def test_every_chart_is_xml_with_all_its_texts_and_no_color() -> None:
-    charts = report_charts(report(predictions(40, kind="scratch")), {"fold-0": CURVE, "final": CURVE})
+    charts = report_charts(report(predictions(40, kind="scratch")))
+    charts["training"] = training_chart({"fold-0": CURVE, "final": CURVE}, early_stopped=True)
 
     assert set(charts) == NAMES
     for name, chart in charts.items():
@@ -82,5 +83,13 @@ def test_a_runs_epochs_are_drawn_without_those_of_auxiliary_heads() -> None:
 
 @pytest.mark.parametrize("target", [0, 1])
 def test_a_report_of_one_class_is_drawn(target: int) -> None:
-    for chart in report_charts(report(predictions(5, target)), {"holdout": CURVE[:1]}).values():
+    training = training_chart({"holdout": CURVE[:1]}, early_stopped=False)
+    for chart in (*report_charts(report(predictions(5, target))).values(), training):
         assert shown(chart_svg(chart))
+
+
+@pytest.mark.parametrize("lacking", ["review_band", "cost_matrix", "curves"])
+def test_a_report_without_the_numbers_has_no_chart(lacking: str) -> None:
+    evaluation = report(predictions(20))
+    del evaluation[lacking]
+    assert version_report(1, evaluation, []).charts == {}
