@@ -18,7 +18,7 @@ LETTER, COLUMN_WIDTH, LINE_TOLERANCE = 7.0, 2.0, 0.4
 
 def chart_svg(chart: Chart, label: str = "") -> SafeString:
     """Return the chart as a figure with its title; ``label`` describes it to screen readers."""
-    canvas = _Canvas.of(chart)
+    canvas = _Canvas.from_chart(chart)
     lines = chart.title.split("\n")
     caption = "<br>".join(escape(line) for line in lines)
     marks = "".join(canvas.draw(mark) for mark in chart.marks)
@@ -38,7 +38,7 @@ class _Canvas:
     floor: float
 
     @classmethod
-    def of(cls, chart: Chart) -> _Canvas:
+    def from_chart(cls, chart: Chart) -> _Canvas:
         """Return the canvas whose margins hold the ticks, the labels and the texts beside the axes."""
         left = 10 + LETTER * max((len(text) for _, text in chart.y.ticks), default=0) + (18 if chart.y.label else 0)
         beside = [mark for mark in chart.marks if isinstance(mark, Text) and mark.anchor == "start"]
