@@ -56,7 +56,7 @@ def fill(inspections: int, waiting: int, reviewers: int, say: PrintLine) -> Benc
 
 def _make_product(slug: str) -> Product:
     product = create_product(slug, name=slug.title())
-    # No rechecks: they are few, and the bench would count them as parts judged twice.
+    # No rechecks: they are few, and the bench would count them as parts reviewed twice.
     Product.objects.filter(pk=product.pk).update(second_share=0, repeat_share=0)
     for name in STATIONS:
         Station.objects.create(product=product, name=name)

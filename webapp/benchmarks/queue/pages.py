@@ -120,8 +120,8 @@ def _history_url(query: dict[str, str]) -> str:
 
 def other_pages(line: BenchData) -> Iterator[tuple[str, str]]:
     """Yield name and address of every page besides the history."""
-    judged = Inspection.objects.filter(product=line.product, human_verdict="FAIL").order_by("received_at")[0]
-    yield "one part", f"/inspections/{judged.pk}/"
+    labeled = Inspection.objects.filter(product=line.product, human_verdict="FAIL").order_by("received_at")[0]
+    yield "one part", f"/inspections/{labeled.pk}/"
     yield "workbench", "/review/"
     yield "dashboard", "/"
     yield "dashboard, summary cards", "/dashboard/facts/?of=plate"

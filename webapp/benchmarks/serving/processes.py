@@ -67,7 +67,7 @@ class PeakMemory:
         self._stopped.set()
         self._thread.join()
 
-    def look(self) -> None:
+    def sample(self) -> None:
         """Take one sample."""
         each = megabytes(self._find())
         self.peak = max(self.peak, *each, 0.0)
@@ -75,7 +75,7 @@ class PeakMemory:
 
     def _watch(self) -> None:
         while not self._stopped.wait(self._every):
-            self.look()
+            self.sample()
 
 
 def megabytes(processes: Iterable[psutil.Process]) -> list[float]:

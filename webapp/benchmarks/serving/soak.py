@@ -70,5 +70,5 @@ def run_soak(
     rate = CAPACITY_SHARE * capacity
     with PeakMemory(processes, every=POLL_SECONDS) as memory:
         load = post_images(url, images, CAMERA_COUNT, seconds, headers, rate=rate)
-    memory.look()
+    memory.sample()
     return Soak(load, rate, memory.totals)
