@@ -169,7 +169,7 @@ def test_the_dashboard_suggests_them(product: Product, client: Client, manager: 
     count_part_ids()
     page = client.get("/?product=plate").content.decode()
     assert "CODE FAULT 7" in page and re.search(r"22\s%\sof the images", page)
-    assert "add it to the product's placeholders" in page and "This placeholder stands for an unreadable code." in page
+    assert "add it to the product's placeholders" in page and "This placeholder marks an unreadable code." in page
 
 
 def test_counting_leaves_a_product_alone_where_nothing_changed(product: Product) -> None:
