@@ -17,8 +17,8 @@ class Verdict(models.TextChoices):
 
 def verdict_label(value: str) -> str:
     """Return a verdict in the reader's language; any other value unchanged."""
-    words = {"PASS": gettext("PASS"), "FAIL": gettext("FAIL"), "REVIEW": gettext("REVIEW")}
-    return words.get(value, value)
+    labels = {"PASS": gettext("PASS"), "FAIL": gettext("FAIL"), "REVIEW": gettext("REVIEW")}
+    return labels.get(value, value)
 
 
 class Reason(models.TextChoices):

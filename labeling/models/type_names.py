@@ -46,13 +46,13 @@ def match_type_name(folder: str, names: Iterable[str]) -> str:
 
     Tried in order: the same name, an equal folded name, the ASCII name that earlier releases made of it.
     """
-    known = list(names)
+    type_names = list(names)
     name = normalize_type_name(folder)
-    if name in known:
+    if name in type_names:
         return name
     earlier = slugify(folder)[:MAX_TYPE_NAME_LENGTH]
-    folded = (one for one in known if fold_name(one) == fold_name(name))
-    return next(folded, earlier if earlier in known else "")
+    folded = (candidate for candidate in type_names if fold_name(candidate) == fold_name(name))
+    return next(folded, earlier if earlier in type_names else "")
 
 
 def _is_valid_letter(letter: str) -> bool:

@@ -96,8 +96,8 @@ class EvaluationReport(models.Model):
 
     def metric(self, name: str) -> dict[str, Any]:
         """Return ``{"value", "low", "high", ...}`` of a metric. Raises KeyError for an unknown name."""
-        found: dict[str, Any] = self.evaluation["metrics"][name]
-        return found
+        metric: dict[str, Any] = self.evaluation["metrics"][name]
+        return metric
 
 
 def record_version(

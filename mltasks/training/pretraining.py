@@ -142,7 +142,7 @@ class PretrainingExecutor(Executor[BackboneRun, "PretrainedBackbone", BackboneRu
         judgement = computed.comparison
         adopt = judgement is not None and judgement.adopt
         unmeasured = f"Kept, but not measured and therefore not used. {run.labels_missing}".rstrip()
-        text = judgement.words if judgement else unmeasured
+        text = judgement.explanation if judgement else unmeasured
         RegisteredModel.objects.select_for_update().get(pk=run.model_id)
         if adopt:
             BackboneRun.objects.adopted().filter(model=run.model_id).update(adopted=False)

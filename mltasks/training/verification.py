@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -35,9 +35,13 @@ ENVIRONMENT_KEYS = ("compute", "libraries", "code")
 class Finding:
     """Result of one check, with an explanation."""
 
-    what: str
-    holds: bool
-    words: str
+    check: str
+    passed: bool
+    text: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the finding under its stored keys."""
+        return {"what": self.check, "holds": self.passed, "words": self.text}
 
 
 def verify(
@@ -59,7 +63,7 @@ def verify(
     try:
         with local_samples(version.run.snapshot) as samples:
             yield Finding("images", True, f"All {len(samples)} images are unchanged since the snapshot was frozen.")
-            if retrain and all(finding.holds for finding in findings):
+            if retrain and all(finding.passed for finding in findings):
                 yield from _check_retraining(version, samples, progress)
     except SnapshotDamaged as error:
         yield Finding("images", False, str(error))
@@ -71,9 +75,9 @@ def record(version: ModelVersion, findings: Sequence[Finding], *, by: User | Non
     is_local = not hasattr(version, "imported")
     return Verification.objects.create(
         version=version,
-        holds=all(finding.holds for finding in findings),
-        learned_again=is_local and any(finding.what == WEIGHTS for finding in findings),
-        findings=[asdict(finding) for finding in findings],
+        holds=all(finding.passed for finding in findings),
+        learned_again=is_local and any(finding.check == WEIGHTS for finding in findings),
+        findings=[finding.to_json() for finding in findings],
         by=by,
     )
 

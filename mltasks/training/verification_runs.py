@@ -79,7 +79,7 @@ class VerificationExecutor(Executor[VerifyingRun, list[Finding], Verification]):
 
     def record(self, run: VerifyingRun, computed: list[Finding], finish: Finish) -> Verification:
         """Write the verification."""
-        failed = ", ".join(finding.what for finding in computed if not finding.holds)
+        failed = ", ".join(finding.check for finding in computed if not finding.passed)
         verification = verifying.record(run.version, computed, by=run.requested_by)
         finish(f"Failed checks: {failed}." if failed else "All checks passed.", verification=verification)
         return verification

@@ -44,9 +44,9 @@ class Command(VersionCommand):
             for finding in verification.verify(version, retrain=not hashes_only, progress=show):
                 findings.append(finding)
                 with tqdm.external_write_mode(file=cast(IO[str], self.stderr)):
-                    self.stdout.write(f"{'passed' if finding.holds else 'FAILED'}  {finding.what}: {finding.words}")
+                    self.stdout.write(f"{'passed' if finding.passed else 'FAILED'}  {finding.check}: {finding.text}")
         verification.record(version, findings, by=None)
-        failed = sum(not finding.holds for finding in findings)
+        failed = sum(not finding.passed for finding in findings)
         if failed:
             raise CommandError(f"{version} failed its verification: {failed} of {len(findings)} checks failed.")
         self.stdout.write(f"{version} passed its verification.")

@@ -37,15 +37,17 @@ class BackboneComparison:
     candidates: dict[str, Estimate]
     difference: Estimate
     adopt: bool
-    words: str
+    explanation: str
     images: int
     parts: int
     repeats: int
     sources: dict[str, WeightsSource]
 
     def to_json(self) -> dict[str, Any]:
-        """Plain JSON types."""
-        return asdict(self)
+        """Return the stored keys with plain JSON types."""
+        stored = asdict(self)
+        stored["words"] = stored.pop("explanation")
+        return stored
 
 
 def compare_backbones(
@@ -107,7 +109,7 @@ def decide_adoption(
         candidates=estimates,
         difference=gain,
         adopt=surely and estimates[NEW_BACKBONE].value == estimates[best].value,
-        words=_describe(estimates, gain, incumbent, best, surely=surely),
+        explanation=_describe(estimates, gain, incumbent, best, surely=surely),
         images=len(targets),
         parts=bootstrap.parts,
         repeats=len(scores[NEW_BACKBONE]),

@@ -103,7 +103,7 @@ def test_it_arrives_as_a_candidate_that_scores_the_same(
     assert (row.good, row.defective, row.imported_by) == (8, 8, mia)
     assert signing.is_valid_signature(row.document.encode(), bytes(row.signature), other_plant.public_key)
     found = list(verify(came))
-    assert {one.what: one.holds for one in found} == dict.fromkeys(
+    assert {one.check: one.passed for one in found} == dict.fromkeys(
         ("files", "signature", "report", "snapshot", "weights"), True
     )
     assert not record(came, found, by=mia).learned_again, "Its images are not here."
@@ -166,8 +166,8 @@ def test_an_unknown_key_is_refused_with_its_fingerprint(version: ModelVersion, l
 def test_trust_that_ended_is_none(version: ModelVersion, local_model: RegisteredModel, other_plant: OtherPlant) -> None:
     came = import_version(local_model, other_plant.export(version), by=None)
     TrustedPlant.objects.all().delete()
-    signature = next(one for one in verify(came) if one.what == "signature")
-    assert signature.holds and signature.words.endswith("That key is no longer trusted here.")
+    signature = next(one for one in verify(came) if one.check == "signature")
+    assert signature.passed and signature.text.endswith("That key is no longer trusted here.")
     with pytest.raises(ImportRefused, match="not trusted here"):
         import_version(RegisteredModel.objects.create(name="third"), other_plant.export(version), by=None)
 
@@ -395,10 +395,10 @@ def test_a_row_that_was_changed_behind_the_triggers_is_found(
 ) -> None:
     came = import_version(local_model, other_plant.export(version), by=None)
     came.imported.document = came.imported.document.replace('"version": 1', '"version": 2')
-    found = {one.what: one for one in verify(came)}
-    assert not found["signature"].holds and found["files"].holds
+    found = {one.check: one for one in verify(came)}
+    assert not found["signature"].passed and found["files"].passed
     replace_file(came.path / "report.json", b"{}")
-    assert not next(one for one in verify(came) if one.what == "files").holds
+    assert not next(one for one in verify(came) if one.check == "files").passed
 
 
 def test_what_came_from_one_plant_goes_on_to_another(

@@ -28,7 +28,7 @@ def version(model: RegisteredModel, make_version: MakeVersion) -> ModelVersion:
 
 def findings_by_subject(findings: Iterator[Finding]) -> dict[str, Finding]:
     """Findings by what they are about."""
-    return {one.what: one for one in findings}
+    return {finding.check: finding for finding in findings}
 
 
 def test_a_changed_byte_of_a_file_is_named(version: ModelVersion) -> None:
@@ -38,8 +38,8 @@ def test_a_changed_byte_of_a_file_is_named(version: ModelVersion) -> None:
     replace_file(weights, bytes(content))
 
     found = findings_by_subject(verify(version))
-    assert not found["files"].holds and "model.safetensors" in found["files"].words
-    assert found["snapshot"].holds and found["images"].holds
+    assert not found["files"].passed and "model.safetensors" in found["files"].text
+    assert found["snapshot"].passed and found["images"].passed
     assert "weights" not in found, "What is damaged is not worth learning again."
 
 
@@ -50,8 +50,8 @@ def test_a_changed_label_is_named(version: ModelVersion) -> None:
         SnapshotItem.objects.filter(pk=item.pk).update(target=1 - item.target)
 
     found = findings_by_subject(verify(version))
-    assert not found["snapshot"].holds and item.title in found["snapshot"].words
-    assert found["files"].holds and "weights" not in found
+    assert not found["snapshot"].passed and item.title in found["snapshot"].text
+    assert found["files"].passed and "weights" not in found
 
 
 def test_a_changed_image_is_named(version: ModelVersion) -> None:
@@ -102,8 +102,8 @@ def test_other_weights_by_the_same_code_are_a_fault(version: ModelVersion, secon
 
     found = findings_by_subject(verify(version))
     assert (
-        not found["weights"].holds
-        and "different weights, although machine, libraries and code are the same" in found["weights"].words
+        not found["weights"].passed
+        and "different weights, although machine, libraries and code are the same" in found["weights"].text
     )
 
 
@@ -115,18 +115,18 @@ def test_another_machine_is_held_to_the_figures(version: ModelVersion, second_tr
     second_training.report["metrics"]["auroc"] = {**auroc, "value": auroc["value"] + 0.02}
 
     found = findings_by_subject(verify(version))
-    assert found["weights"].holds and "compute instructions" in found["weights"].words
-    assert found["figures"].holds
+    assert found["weights"].passed and "compute instructions" in found["weights"].text
+    assert found["figures"].passed
 
     second_training.report["metrics"]["auroc"] = {**auroc, "value": auroc["value"] + 0.04}
-    assert not findings_by_subject(verify(version))["figures"].holds
+    assert not findings_by_subject(verify(version))["figures"].passed
 
 
 def test_the_same_machine_is_held_to_the_last_digit(version: ModelVersion, second_training: SimpleNamespace) -> None:
     auroc = second_training.report["metrics"]["auroc"]
     second_training.report["metrics"]["auroc"] = {**auroc, "value": auroc["value"] + 1e-9}
 
-    assert not findings_by_subject(verify(version))["figures"].holds
+    assert not findings_by_subject(verify(version))["figures"].passed
 
 
 @pytest.mark.django_db

@@ -26,14 +26,14 @@ def test_a_better_backbone_is_used() -> None:
     assert found.candidates[NEW_BACKBONE].value == 1.0
     assert found.difference.low is not None
     assert found.difference.low > 0
-    assert found.words.startswith("Used from the next training on: Average precision 1.000 against 0.")
+    assert found.explanation.startswith("Used from the next training on: Average precision 1.000 against 0.")
 
 
 @pytest.mark.parametrize("ours, theirs", [(PERFECT, PERFECT), (NOISE, PERFECT), (NOISE, NOISE[:, ::-1])])
 def test_it_refuses_one_that_is_equal_worse_or_in_doubt(ours: np.ndarray, theirs: np.ndarray) -> None:
     found = decide_adoption({NEW_BACKBONE: ours, "shipped": theirs}, TARGETS, PARTS, "shipped")
     assert not found.adopt
-    assert found.words.endswith("The interval must lie above 0.")
+    assert found.explanation.endswith("The interval must lie above 0.")
 
 
 def test_it_refuses_one_that_another_at_hand_beats() -> None:
@@ -41,7 +41,7 @@ def test_it_refuses_one_that_another_at_hand_beats() -> None:
     nearly[0, 0] = 1.4  # one good part above some defective ones
     found = decide_adoption({NEW_BACKBONE: nearly, "shipped": NOISE, "imagenet": PERFECT}, TARGETS, PARTS, "shipped")
     assert not found.adopt
-    assert "but the imagenet backbone reaches 1.000" in found.words
+    assert "but the imagenet backbone reaches 1.000" in found.explanation
 
 
 def test_images_of_one_part_count_once() -> None:
