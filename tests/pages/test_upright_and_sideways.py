@@ -95,7 +95,7 @@ def test_both_maps_together_leave_the_defect_visible(open_workbench: Callable[..
     # The pictures themselves are opaque up to 0.4.
     assert len(both) == 2 and 1 - (1 - 0.4 * both[0]) * (1 - 0.4 * both[1]) <= 0.4
     save_screenshot(page, "review-both-maps")
-    page.get_by_label("Map strength").fill("0.5")
+    page.get_by_label("Heatmap opacity").fill("0.5")
     assert page.evaluate(opacity) == pytest.approx([one / 2 for one in both])
     page.keyboard.press("h")
     expect(page.locator(".map-strength")).to_be_hidden()
