@@ -29,7 +29,7 @@ def sweep_runs() -> None:
     if count := run_recovery.recover_runs():
         logger.info("Recovered %d training runs", count)
     if opened := label_rechecks.open_label_rechecks():
-        logger.info("Opened rechecks of %d labels that a new version finds improbable", len(opened))
+        logger.info("Opened rechecks of %d label issues", len(opened))
 
 
 @shared_task(name="labeling.tasks.make_comparable")

@@ -15,6 +15,7 @@ from inspection.admin.part_columns import PartColumns
 from inspection.models import Inspection, Reason, Verdict
 from inspection.products.blind_parts import blind_parts
 from mltasks.admin.read_only import badge
+from mltasks.reports.report_text import percent
 
 VERDICT_BADGES = {Verdict.PASS: "good", Verdict.FAIL: "bad", Verdict.REVIEW: "busy"}
 DECISION_SECTION = ("verdict", "reasons", "model_verdict", "defect_probability", "model_version")
@@ -125,7 +126,7 @@ class InspectionAdmin(PartColumns):
     @admin.display(description=_("defect probability"), ordering="defect_probability")
     def probability(self, inspection: Inspection) -> str:
         """Return the calibrated probability of a defect."""
-        return "–" if inspection.defect_probability is None else f"{inspection.defect_probability:.1%}"
+        return "–" if inspection.defect_probability is None else percent(inspection.defect_probability)
 
     @admin.display
     def version(self, inspection: Inspection) -> str:

@@ -22,6 +22,7 @@ from inspection.models.promotion_policy import GATE_FIELDS
 from inspection.products import products
 from mltasks.models import RegisteredModel
 from mltasks.registry import registry
+from mltasks.reports.report_text import format_share
 
 # Levels of training settings: lists within one object
 MAX_JSON_DEPTH = 8
@@ -113,7 +114,7 @@ class ProductAdmin(ModelAdmin):
         (_("Double and repeat reviews"), {"fields": ("second_share", "repeat_share")}),
         (_("Training"), {"fields": ("retrain_nightly", "retrain_at", "training_settings", "holdout_share")}),
         (_("Part ids"), {"fields": ("placeholder_part_ids", "shared_ids")}),
-        (_("Promotion requirements"), {"fields": (*GATE_FIELDS, "promote_nightly")}),
+        (_("Promotion gate"), {"fields": (*GATE_FIELDS, "promote_nightly")}),
     )
 
     def get_fieldsets(self, request: HttpRequest, obj: Product | None = None) -> Any:
@@ -128,7 +129,7 @@ class ProductAdmin(ModelAdmin):
     @admin.display(description=_("part ids shared by too many images"))
     def shared_ids(self, product: Product) -> str:
         """Return part ids that may be placeholders, each with its share of the images."""
-        shared = ", ".join(f"{part_id} ({share:.0%})" for part_id, share in product.shared_part_ids.items())
+        shared = ", ".join(f"{part_id} ({format_share(share)})" for part_id, share in product.shared_part_ids.items())
         return shared or gettext("none")
 
     def get_prepopulated_fields(self, request: HttpRequest, obj: Product | None = None) -> dict[str, tuple[str, ...]]:

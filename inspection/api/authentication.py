@@ -60,7 +60,7 @@ class IsStation(BasePermission):
 class CanViewInspections(BasePermission):
     """Permission to view inspections: stations for their own product, and people who may view."""
 
-    message = "You may not view inspections."
+    message = "You may not view inspections. Ask an admin to add you to a group."
 
     def has_permission(self, request: Request, view: Any) -> bool:
         """Return True if the sender may view inspections."""

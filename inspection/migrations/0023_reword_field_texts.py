@@ -12,9 +12,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('auth', '__first__'),
         ('inspection', '0022_rename_fields_keep_columns'),
-        ('mltasks', '0009_reword_field_texts'),
     ]
 
     operations = [
@@ -82,6 +80,11 @@ class Migration(migrations.Migration):
             model_name='inspection',
             name='queue_sort_key',
             field=models.DateTimeField(blank=True, db_column='queue_time', help_text='Rank in the review queue: the time of arrival, or earlier if a review of this part is worth more.', null=True),
+        ),
+        migrations.AlterField(
+            model_name='inspection',
+            name='reasons',
+            field=django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('low_confidence', 'The model is unsure'), ('novel_anomaly', 'Differs from the training parts'), ('no_model', 'No champion yet'), ('scoring_failed', 'Scoring failed'), ('audit_sample', 'Audit sample'), ('damaged_image', 'The image file is damaged')], max_length=20), blank=True, default=list, size=None),
         ),
         migrations.AlterField(
             model_name='inspection',
@@ -166,7 +169,7 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='product',
             name='pick_strategy',
-            field=models.CharField(choices=[('expected_cost', 'Expected cost of letting it pass'), ('uncertainty', "The model's uncertainty"), ('novelty', 'Novelty'), ('diversity', 'Diversity'), ('random', 'Chance')], db_default='expected_cost', default='expected_cost', help_text='What moves a part forward in the queue, by at most a day. Near-duplicates are not moved.', max_length=20, verbose_name='order of the review queue'),
+            field=models.CharField(choices=[('expected_cost', 'Expected cost of passing the part'), ('uncertainty', "The model's uncertainty"), ('novelty', 'Novelty'), ('diversity', 'Diversity'), ('random', 'Random order')], db_default='expected_cost', default='expected_cost', help_text='What moves a part forward in the queue, by at most a day. Near-duplicates are not moved.', max_length=20, verbose_name='order of the review queue'),
         ),
         migrations.AlterField(
             model_name='product',

@@ -25,18 +25,18 @@ class Reason(models.TextChoices):
     """Reason why a part goes to review."""
 
     LOW_CONFIDENCE = "low_confidence", _("The model is unsure")
-    NOVEL_ANOMALY = "novel_anomaly", _("Unlike any labeled part")
+    NOVEL_ANOMALY = "novel_anomaly", _("Differs from the training parts")
     NO_MODEL = "no_model", _("No champion yet")
-    SCORING_FAILED = "scoring_failed", _("Could not be scored")
-    AUDIT_SAMPLE = "audit_sample", _("Drawn for audit")
+    SCORING_FAILED = "scoring_failed", _("Scoring failed")
+    AUDIT_SAMPLE = "audit_sample", _("Audit sample")
     DAMAGED_IMAGE = "damaged_image", _("The image file is damaged")
 
 
 class PickStrategy(models.TextChoices):
     """Strategy that ranks waiting parts; computed by ``mltasks.vision.serving.queue_priority``."""
 
-    EXPECTED_COST = "expected_cost", _("Expected cost of letting it pass")
+    EXPECTED_COST = "expected_cost", _("Expected cost of passing the part")
     UNCERTAINTY = "uncertainty", _("The model's uncertainty")
     NOVELTY = "novelty", _("Novelty")
     DIVERSITY = "diversity", _("Diversity")
-    RANDOM = "random", _("Chance")
+    RANDOM = "random", _("Random order")

@@ -51,16 +51,18 @@ def evaluate_gate(version: ModelVersion, champion: ModelVersion | None, by: User
 def _check_labels(product: Product, version: ModelVersion) -> LineResult:
     snapshot = version.run.snapshot
     count, minimum = snapshot.total if snapshot else 0, product.gate_labels
-    text = _("It was trained with {count} labels.")
+    text = _("The version was trained on {count} labels.")
     if minimum:
-        text = _("It was trained with {count} labels; at least {minimum} are required.")
+        text = _("The version was trained on {count} labels; at least {minimum} are required.")
     return count >= minimum, text.format(count=count, minimum=minimum)
 
 
 def _check_recall(product: Product, version: ModelVersion) -> LineResult:
     recall = _newest_holdout_recall(version)
     if recall is None:
-        return None, _("Not measured on the locked holdout. Label more parts until some are locked, then replay it.")
+        return None, _(
+            "Not measured on the locked holdout. Label more parts until some are locked, then replay the version."
+        )
     figure, method = recall["corrected"], _("corrected for sampling")
     if not has_enough_parts(figure):
         figure, method = recall["counted"], _("counted among the labels")
@@ -90,7 +92,9 @@ def _check_reproducible(version: ModelVersion) -> LineResult:
     if failed := next((row for row in (last, retraining) if row and not row.holds), None):
         return False, failures_text(failed)
     if retraining is None:
-        return None, retrain_blocker(version) or _("It was not retrained from its snapshot. Verify it first.")
+        return None, retrain_blocker(version) or _(
+            "The version was not retrained from its snapshot. Verify the version first."
+        )
     return True, _("Retrained from its snapshot: same weights.")
 
 
@@ -98,4 +102,4 @@ def _check_second_person(version: ModelVersion, champion: ModelVersion | None, b
     approvals = Approval.objects.filter(version=version, champion=champion).select_related("by")
     if approval := next((approval for approval in approvals if approval.by != by), None):
         return True, _("{person} approved it: {reason}").format(person=approval.by, reason=approval.reason)
-    return False, _("No other person has approved it for this promotion. Ask another person to approve it.")
+    return False, _("No other person has approved this promotion. Ask another person to approve the version.")

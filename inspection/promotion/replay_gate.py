@@ -45,7 +45,7 @@ class ReplayComparison:
 def check_replay(product: Product, version: ModelVersion, champion: ModelVersion | None) -> list[LineResult]:
     """Return the results of the lines replay, champion_recall, cost and escapes."""
     if champion is None:
-        return [(None, _("There is no champion to compare it with."))] * 4
+        return [(None, _("There is no champion to compare the version with."))] * 4
     latest = replay.latest_replay(version, champion)
     comparison = ReplayComparison(product, version, champion, ReplayReport(latest) if latest else None)
     return [check(comparison) for check in (_replay_result, _recall_result, _cost_result, _escapes_result)]
@@ -54,23 +54,23 @@ def check_replay(product: Product, version: ModelVersion, champion: ModelVersion
 def _replay_result(comparison: ReplayComparison) -> LineResult:
     number = comparison.champion.number
     if comparison.report is None:
-        text = _("It was not replayed together with version {number}.").format(number=number)
+        text = _("The version was not replayed against version {number}.").format(number=number)
         return False, f"{text} {_next_step(comparison)}"
-    text = _("{count} parts of the line were scored by it and by version {number}.")
+    text = _("This version and version {number} scored {count} parts of the line.")
     return True, text.format(count=comparison.report.figures["parts"], number=number)
 
 
 def _next_step(comparison: ReplayComparison) -> str:
     newest = comparison.version.replays.without_large_fields().order_by("-created_at").first()
     if newest and not newest.finished:
-        text = _("Its replay is in progress ({share} done). Wait for it to finish.")
+        text = _("A replay of the version is in progress ({share} done). Wait for the replay to finish.")
         return text.format(share=f"{100 * newest.progress:.0f} %")
     if not replay.has_parts_to_replay(comparison.product):
         return _(
             "There is nothing to replay: the line sent no part in the last {days} days, and no part is locked. "
             "Send parts from a station, then replay it: {command}."
         ).format(days=replay.DEFAULT_DAYS, command=comparison.command)
-    return _("Replay it on its Replay page or with the command {command}.").format(command=comparison.command)
+    return _("Replay the version on its Replay page or with the command {command}.").format(command=comparison.command)
 
 
 def _recall_result(comparison: ReplayComparison) -> LineResult:
@@ -83,8 +83,8 @@ def _recall_result(comparison: ReplayComparison) -> LineResult:
     changes = comparison.report.figures["gained"]
     new, caught = changes["new_escapes"], changes["caught_escapes"]
     text = _(
-        "Of {parts} labeled parts it passes {new} defective ones that version {number} did not pass, and does not pass "
-        "{caught} that version {number} passed"
+        "Of {parts} labeled parts the version passes {new} defective parts that version {number} stops, and stops "
+        "{caught} that version {number} passes"
     ).format(parts=parts, new=new, caught=caught, number=number)
     if new > caught:
         return False, _("{count} more defective parts pass. {details}.").format(count=new - caught, details=text)
@@ -112,13 +112,13 @@ def _cost_result(comparison: ReplayComparison) -> LineResult:
 
 def _escapes_result(comparison: ReplayComparison) -> LineResult:
     if comparison.report is None:
-        return None, _("Unknown before a replay.")
+        return None, _("Unknown. Replay the version first.")
     new, limit = comparison.report.figures["gained"]["new_escapes"], comparison.product.gate_escapes
-    text = _("Of {count} labeled parts it passes {new} defective ones that version {number} did not pass.")
+    text = _("Of {count} labeled parts the version passes {new} defective parts that version {number} stops.")
     if limit is not None:
         text = _(
-            "Of {count} labeled parts it passes {new} defective ones that version {number} did not pass; at most "
-            "{limit} may be."
+            "Of {count} labeled parts the version passes {new} defective parts that version {number} stops; at most "
+            "{limit} are allowed."
         )
     text = text.format(count=comparison.evidence_parts, new=new, number=comparison.champion.number, limit=limit)
     # New escapes count even with few labeled parts.
@@ -129,7 +129,7 @@ def _escapes_result(comparison: ReplayComparison) -> LineResult:
 
 def _too_few_text(comparison: ReplayComparison) -> str:
     if comparison.report is None:
-        return _("Unknown before a replay.")
+        return _("Unknown. Replay the version first.")
     text = _("Label parts that arrived after both versions were trained, then replay it again: {command}.")
     return f"{too_few_text(comparison.evidence_parts)} {text.format(command=comparison.command)}"
 

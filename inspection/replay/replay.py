@@ -56,7 +56,9 @@ def start(
         raise ReplayRefused(text.format(limit=MAX_PARTS, days=MAX_DAYS))
     parts = choose_parts(product, days, max_parts) if scope == Replay.Scope.HISTORY else [*_holdout_ids(product)]
     if not parts:
-        raise ReplayRefused(_("There is no part to replay: the line sent none in these days, and none is locked."))
+        raise ReplayRefused(
+            _("There is no part to replay: the line sent none in these days, and none is locked. Choose more days.")
+        )
     with transaction.atomic():
         # The row lock makes concurrent requests see each other's replay.
         ModelVersion.objects.select_for_update(no_key=True).get(pk=candidate.pk)
@@ -82,7 +84,7 @@ def start(
 
 def retry(replay: Replay) -> None:
     """Queue a failed replay again and keep its scores. Raises RunNotAvailable unless it failed."""
-    dispatch.requeue(replay, _("Only a failed replay can be retried."))
+    dispatch.requeue(replay, _("Only a failed replay can be retried. Start a new replay instead."))
 
 
 class ReplayExecutor(Executor[Replay, replay_metrics.Figures, Replay]):

@@ -96,8 +96,8 @@ class ReplayReport:
         if self.too_few_text:
             return self.too_few_text
         text = _(
-            "On {count} labeled parts that neither version was trained on, it passes {new} defective ones that the "
-            "champion did not pass, and does not pass {caught} defective ones that the champion passed."
+            "Neither version was trained on {count} labeled parts. Of these the candidate passes {new} defective parts "
+            "that the champion stops, and stops {caught} that the champion passes."
         )
         return text.format(count=count, new=changes["new_escapes"], caught=changes["caught_escapes"])
 

@@ -99,10 +99,13 @@ class LabelAdmin(LabeledPartAdmin):
         if label.recheck_reason:
             disputed = label.recheck_reason == Recheck.Reason.DISPUTED
             return badge(
-                gettext("disputed, not used for training") if disputed else gettext("counts, label issue"), "busy"
+                gettext("disputed, not used for training") if disputed else gettext("standing label, label issue"),
+                "busy",
             )
         newest = label.standing == label.pk
-        return badge(gettext("counts"), "good") if newest else badge(gettext("a newer label counts"), "quiet")
+        if newest:
+            return badge(gettext("standing label"), "good")
+        return badge(gettext("replaced by a newer label"), "quiet")
 
     def has_undo_permission(self, request: HttpRequest) -> bool:
         """Return True if the user may undo other people's labels."""

@@ -13,6 +13,7 @@ from inspection.admin.part_columns import PartColumns
 from labeling.models import Recheck
 from labeling.models.rechecks import ADJUDICATE_PERMISSION
 from mltasks.admin.read_only import badge
+from mltasks.reports.report_text import percent
 
 OUTCOME_BADGES = {
     "": "busy",
@@ -52,7 +53,7 @@ class RecheckAdmin(PartColumns):
     @admin.display(description=_("defect probability"), ordering="probability")
     def defect_probability(self, recheck: Recheck) -> str:
         """Return the probability in percent; a dash if no version is concerned."""
-        return "–" if recheck.probability is None else f"{recheck.probability:.1%}"
+        return "–" if recheck.probability is None else percent(recheck.probability)
 
     @admin.display(ordering="outcome")
     def status(self, recheck: Recheck) -> SafeString:

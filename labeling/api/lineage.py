@@ -20,7 +20,9 @@ from labeling.review import blinding
 from mltasks.api.default_permission import requires
 
 # Stations have no permission: they must not read human verdicts.
-MayViewInspections = requires("inspection.view_inspection", "You may not view inspections.")
+MayViewInspections = requires(
+    "inspection.view_inspection", "You may not view inspections. Ask an admin to add you to a group."
+)
 
 
 class LineageSerializer(serializers.Serializer[Any]):
@@ -41,7 +43,7 @@ class LineageSerializer(serializers.Serializer[Any]):
     disputed = serializers.BooleanField(
         help_text="Two people differ: not used for training until a third person decides."
     )
-    counts = serializers.DictField(allow_null=True, help_text="The label that counts.")
+    counts = serializers.DictField(allow_null=True, help_text="The standing label.")
     labels = serializers.ListField(
         child=serializers.DictField(),
         help_text="All labels of the image, oldest first, each with the versions trained on it.",

@@ -31,7 +31,7 @@ from mltasks.api.default_permission import requires
 from mltasks.api.steps import StepView, read_body, step
 from mltasks.web.access import parse_row_id, require_page_owner
 
-MayReview = requires("labeling.add_review", "You may not review parts.")
+MayReview = requires("labeling.add_review", "You may not review parts. Ask an admin to add you to a group.")
 CLAIM = OpenApiParameter("claim", OpenApiTypes.UUID, OpenApiParameter.PATH)
 TAG = ["review"]
 claim_step = partial(step, tags=TAG, parameters=[CLAIM])

@@ -13,6 +13,7 @@ from inspection.models import Inspection
 from inspection.models.choices import verdict_label
 from labeling.models import Claim, DefectType, Label, Recheck, Review, Skip
 from mltasks.models import SnapshotItem
+from mltasks.reports.report_text import format_share
 from mltasks.vision.types import HOLDOUT
 
 
@@ -129,7 +130,7 @@ def _recheck_events(part: Inspection) -> Iterator[TimelineEvent]:
 def _label_issue_events(recheck: Recheck) -> Iterator[TimelineEvent]:
     assert recheck.version is not None and recheck.probability is not None  # noqa: S101 - for the type checker
     detail = _("defect probability {probability} by version {number}; a person rechecks the label").format(
-        number=recheck.version.number, probability=f"{recheck.probability:.0%}"
+        number=recheck.version.number, probability=format_share(recheck.probability)
     )
     text = _("Label issue: the model disagrees with {verdict}").format(verdict=verdict_label(recheck.given))
     yield TimelineEvent(recheck.opened_at, "review", text, detail)
@@ -173,5 +174,5 @@ def _snapshot_events(part: Inspection) -> Iterator[TimelineEvent]:
         if item.split == HOLDOUT:
             detail = _("as {verdict}, locked holdout: measures versions, is not used for training")
         detail = detail.format(verdict=verdict_label("FAIL" if item.target else "PASS"), versions=versions)
-        text = _("Frozen into snapshot {number}").format(number=item.snapshot.number)
+        text = _("Added to snapshot {number}").format(number=item.snapshot.number)
         yield TimelineEvent(item.snapshot.created_at, "data", text, detail)

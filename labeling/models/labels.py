@@ -177,4 +177,4 @@ class LabelUndo(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.by} took back {self.label}"
+        return f"{self.by} undid {self.label}"

@@ -133,7 +133,7 @@ class Recheck(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.given} of {self.inspection} is judged again"
+        return f"Recheck of {self.inspection} ({self.given})"
 
     def answerable_by(self, reviewer: User) -> bool:
         """Return True if this person's verdict answers the recheck.

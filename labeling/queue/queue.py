@@ -68,7 +68,7 @@ def claim_part(inspection: Inspection, *, reviewer: User) -> Claim:
         recheck = partial(recheck_queue.recheck_of, reviewer, inspection)
         made = _take_next(waiting.first, reviewer) or _take_next(recheck, reviewer)
         if made is None:
-            raise ClaimLost(_("This part is held by another reviewer, or is not in the queue."))
+            raise ClaimLost(_("Another reviewer holds this part, or it is not in the queue. Claim the next part."))
         return made
 
 

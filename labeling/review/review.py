@@ -142,7 +142,7 @@ def undo(label: Label, *, by: User) -> None:
         if LabelUndo.objects.filter(label=label).exists():
             raise AlreadyUndone(_("This label is already undone."))
         if standing_label(part) != label:
-            raise NotStanding(_("A newer label of this part counts. Undo that label first."))
+            raise NotStanding(_("A newer label is the standing label of this part. Undo the newer label first."))
         LabelUndo.objects.create(label=label, by=by)
         recheck_resolution.revert_rechecks(label)
         reference_parts.update_embedding_target(part)
@@ -193,7 +193,7 @@ def check_claim_valid(part: Inspection, claim: Claim) -> None:
     if part.resolved_at is not None and not rechecks.for_reviewer(claim.reviewer).exists():
         raise ClaimLost(_("This part is already resolved. Continue with the next part."))
     if Claim.objects.open().filter(inspection=part).exclude(pk=claim.pk).exists():
-        raise ClaimLost(_("The claim expired, and another reviewer holds this part now."))
+        raise ClaimLost(_("The claim expired, and another reviewer holds this part now. Continue with the next part."))
 
 
 def _earlier_label(earlier: Review, verdict: str, defect_type: DefectType | None) -> Label:

@@ -77,7 +77,7 @@ class HistoryForm(FilterForm):
             ("none", _("not labeled")),
             ("PASS", _("labeled PASS")),
             ("FAIL", _("labeled FAIL")),
-            ("against", _("human against model verdict")),
+            ("against", _("human verdict differs from model verdict")),
         ],
     )
     q = SearchField(label=_("part id"), placeholder=_("part id begins with"), max_length=120, size=18)

@@ -208,7 +208,7 @@ def _recent_decision(label: Label) -> dict[str, Any]:
 def _own_claim(request: HttpRequest, key: UUID) -> Claim:
     claim = get_object_or_404(Claim.objects.select_related("inspection", "reviewer"), pk=key)
     if claim.reviewer_id != current_user(request).pk:
-        raise PermissionDenied(_("Another reviewer holds this claim."))
+        raise PermissionDenied(_("Another reviewer holds this claim. Continue with the next part."))
     return claim
 
 

@@ -18,12 +18,12 @@ def workbench_texts() -> dict[str, str]:
         "nothing_yet": _("nothing yet"),
         "unsaved": _("not saved yet"),
         "logged_out": _(
-            "You are logged out, or another user is logged in. Log in again in another tab. Nothing is lost."
+            "You are logged out, or another user is logged in. Log in again in another tab. Your verdicts are kept."
         ),
-        "server_busy": _("The server is busy."),
-        "network_away": _("The server cannot be reached."),
-        "went_elsewhere": _("Another reviewer holds it now."),
-        "not_saved": _("{title} was not saved: {why} Continue with the next part."),
+        "server_busy": _("The server is busy. Your verdicts are sent again automatically."),
+        "network_away": _("The server cannot be reached. Your verdicts are sent again automatically."),
+        "went_elsewhere": _("Another reviewer holds the part now. Continue with the next part."),
+        "not_saved": _("{title} was not saved. {why}"),
         "went_to_another": _("Your claim on {title} expired. Another reviewer holds the part now."),
         "nothing_to_undo": _("There is no verdict to undo."),
         "taken_back": _("Undone: {title}"),
@@ -33,8 +33,8 @@ def workbench_texts() -> dict[str, str]:
         "group_look": _("Check every part first: {left} left. Click a part that differs to take it out."),
         "group_judge": _("One key labels all {number}. Click a part that differs to take it out."),
         "group_is_empty": _("All parts are taken out. Put one back, or press O to review them one by one."),
-        "group_is_gone": _("The similar parts are held by another reviewer now."),
+        "group_is_gone": _("Another reviewer holds the similar parts now. Review this part alone."),
         "group_judged": _("{words}: {number} similar parts"),
-        "nothing_waited": _("No part waited for you."),
+        "nothing_waited": _("You labeled no part on this page."),
         "done": _("Labeled since you opened this page: {total}. {passed} PASS, {failed} FAIL{types}."),
     }

@@ -26,5 +26,5 @@ def requires(permission: str, message: str) -> type[HasPermission]:
 
 # Default of views without their own permission, the same as for the pages below /models/. Every group has it.
 CanViewVersions = requires(
-    "mltasks.view_modelversion", "You may not view model versions. Ask an administrator to add you to a group."
+    "mltasks.view_modelversion", "You may not view model versions. Ask an admin to add you to a group."
 )

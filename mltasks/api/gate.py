@@ -56,7 +56,7 @@ class ApprovalSerializer(serializers.ModelSerializer[Approval]):
 class VersionGate(APIView):
     """Gate of one version."""
 
-    @extend_schema(tags=OPENAPI_TAGS, summary="Promotion requirements of a version", responses=GateSerializer)
+    @extend_schema(tags=OPENAPI_TAGS, summary="Promotion gate of a version", responses=GateSerializer)
     def get(self, request: Request, product: str, number: int) -> Response:
         """Return the result of each check in the product's promotion policy.
 
@@ -78,7 +78,10 @@ class VersionGate(APIView):
 class VersionApprove(VersionStep):
     """Approval of a version by a second person."""
 
-    permission_classes = [CanViewVersions, requires(registry.PROMOTE_PERMISSION, "You may not approve versions.")]
+    permission_classes = [
+        CanViewVersions,
+        requires(registry.PROMOTE_PERMISSION, "You may not approve versions. Ask an admin to add you to a group."),
+    ]
 
     @step(
         ApprovalRequestSerializer,

@@ -69,7 +69,7 @@ class VerificationStateSerializer(serializers.Serializer[Any]):
     run = VerifyingRunSerializer(allow_null=True, help_text="Newest run of a worker.")
 
 
-MayVerify = requires(TRAIN_PERMISSION, "You may not verify versions.")
+MayVerify = requires(TRAIN_PERMISSION, "You may not verify versions. Ask an admin to add you to a group.")
 
 
 class VersionVerify(VersionStep):

@@ -39,7 +39,7 @@ _FIGURE_CSP = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; san
 OPENAPI_TAGS = ["models"]
 
 
-MayPromote = requires(registry.PROMOTE_PERMISSION, "You may not promote versions.")
+MayPromote = requires(registry.PROMOTE_PERMISSION, "You may not promote versions. Ask an admin to add you to a group.")
 
 
 class FilesDamaged(Refusal):

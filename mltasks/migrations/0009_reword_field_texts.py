@@ -84,7 +84,7 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='promotion',
             name='gate',
-            field=models.JSONField(db_default=[], default=list, help_text="The product's promotion requirements at that moment, and which of them passed."),
+            field=models.JSONField(db_default=[], default=list, help_text="The checks of the product's promotion gate at that moment, and which of them passed."),
         ),
         migrations.AlterField(
             model_name='promotion',

@@ -30,7 +30,7 @@ class Promotion(models.Model):
     gate = models.JSONField(
         default=list,
         db_default=[],
-        help_text=_("The product's promotion requirements at that moment, and which of them passed."),
+        help_text=_("The checks of the product's promotion gate at that moment, and which of them passed."),
     )
     override = models.TextField(
         blank=True, default="", db_default="", help_text=_("Why the version was promoted although a check failed.")

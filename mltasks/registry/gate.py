@@ -66,7 +66,7 @@ class GateClosed(Refusal):
     def __init__(self, failing: Sequence[GateLine]) -> None:
         self.failing_lines = tuple(failing)
         failures = " ".join(f"{line.title}: {line.text}" for line in failing)
-        super().__init__(_("The promotion policy blocks this version. {failures}").format(failures=failures))
+        super().__init__(_("The gate is closed for this version. {failures}").format(failures=failures))
 
 
 GateFunction = Callable[[ModelVersion, ModelVersion | None, User | None], list[GateLine]]

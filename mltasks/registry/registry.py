@@ -77,7 +77,9 @@ def promote(
     if not reason:
         raise ReasonMissing(_("A promotion needs a reason. Say why this version should score."))
     if override and by is not None and not by.has_perm(gate.OVERRIDE_PERMISSION):
-        raise PermissionDenied(_("Only a quality manager may override the promotion policy."))
+        raise PermissionDenied(
+            _("Only a quality manager may override the promotion gate. Ask a quality manager to promote the version.")
+        )
     # Before the lock, because it reads the whole directory, which never changes.
     bundle.verify(version_store.ensure_local(version), version.sha256)
     with transaction.atomic():

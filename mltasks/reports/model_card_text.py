@@ -18,7 +18,10 @@ def intended_use(product: str) -> dict[str, list[str]]:
                 "At a camera station it decides for one image of one part of {product} whether the part passes, fails "
                 "or is reviewed."
             ).format(product=product),
-            _("It shows where it finds the defect, so that people review faster. The human verdict counts."),
+            _(
+                "Its heatmap shows where the defect may be, so that people review faster. The human verdict overrides "
+                "the model verdict."
+            ),
         ],
         "users": [_("Reviewers, quality managers, and the line that acts on PASS and FAIL.")],
         "not_for": [
@@ -40,7 +43,10 @@ def general_caveats(report: Mapping[str, Any], contents: SnapshotContents | None
     """Return caveats of every version of this kind, independent of its report's warnings."""
     caveats = [
         _("Labels are human verdicts. Where reviewers make the same error, the version and its figures repeat it."),
-        _("Labeled parts contain more defects than the line, so shares of all parts differ on the line."),
+        _(
+            "Labeled parts have a higher share of defects than all parts of the line. Rates over all parts therefore "
+            "differ on the line."
+        ),
     ]
     if report.get("protocol", {}).get("kind") == "cross-validation":
         caveats.append(

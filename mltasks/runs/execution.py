@@ -124,7 +124,7 @@ def describe_error(error: BaseException) -> str:
     if isinstance(error, KeyboardInterrupt):
         return "Stopped by a person."
     if isinstance(error, MemoryError):
-        return "The machine has not enough memory for this training. Lower batch_size, height or width."
+        return "The machine has too little memory. Lower batch_size, height or width, then start a new run."
     if isinstance(error, ValueError | SnapshotDamaged | StoreUnreachable | StoredFileDamaged) and str(error):
         return str(error)
     return f"{type(error).__name__}: {error}".rstrip(": ")

@@ -133,7 +133,9 @@ def release_after_failure(run: Run, token: uuid.UUID, reason: str) -> bool:
     has changed since.
     """
     if run.is_last_attempt:
-        next_step = f"It was the last of {run.max_attempts} attempts." if run.max_attempts > 1 else "Start it again."
+        next_step = "Retry the run."
+        if run.max_attempts > 1:
+            next_step = f"It was the last of {run.max_attempts} attempts. Read the log, then retry the run."
         fields: dict[str, Any] = {"state": run.State.FAILED, "finished_at": Now(), "stage": gettext_noop("Failed")}
     else:
         next_step = "It will be tried again."

@@ -62,7 +62,7 @@ def start(
     log = log_line(f"Queued on {len(selection.images)} stored images. {duration} {labels_missing}".rstrip())
     if config.backbone_weights != "auto":
         named = f"The product's backbone_weights are {config.backbone_weights!r}"
-        log += log_line(f"{named}: trainings use the pretrained backbone only if the setting is auto.")
+        log += log_line(f"{named}: training runs use the pretrained backbone only if the setting is auto.")
     try:
         with transaction.atomic():
             run = BackboneRun.objects.create(

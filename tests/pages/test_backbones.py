@@ -20,7 +20,7 @@ MEASURED = {
     "incumbent": "shipped",
     "repeats": 5,
     "parts": 96,
-    "words": "Used from the next training on: Average precision 0.951 against 0.902 of the shipped backbone, "
+    "words": "Used from the next training run on: Average precision 0.951 against 0.902 of the shipped backbone, "
     "difference +0.049 [+0.012, +0.088].",
 }
 

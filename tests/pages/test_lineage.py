@@ -46,7 +46,9 @@ def test_a_part_leads_back_to_all_it_rests_on(
     page.goto(f"/inspections/{part.pk}/")
     section = page.get_by_role("region", name="Origin of this verdict")
     expect(section).to_contain_text("Champion when this part was decided: promoted")
-    expect(section).to_contain_text("Snapshot 2 has this image as FAIL. It was corrected later: PASS counts now.")
+    expect(section).to_contain_text(
+        "Snapshot 2 has this image as FAIL. The label was corrected later. The standing label is PASS."
+    )
     section.scroll_into_view_if_needed()
     take_screenshots(page, "part-lineage")
 

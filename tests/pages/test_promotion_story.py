@@ -111,7 +111,7 @@ def test_two_candidates_go_their_way(
     take_screenshots(page, "replay")
 
     page.goto(f"/models/plate/{worse.number}/promote/")
-    gate = page.locator("section", has=page.get_by_role("heading", name="Promotion requirements"))
+    gate = page.locator("section", has=page.get_by_role("heading", name="Promotion gate"))
     expect(gate).to_contain_text("The gate is closed.")
     failing = gate.get_by_role("listitem").filter(has_text="failed")
     expect(failing).to_contain_text(["Cost.", "New escapes."])
@@ -119,7 +119,7 @@ def test_two_candidates_go_their_way(
     take_screenshots(page, "gate-closed")
     page.get_by_label("Reason").fill("It is new.")
     page.get_by_role("button", name=f"Promote version {worse.number}").click()
-    expect(page.get_by_role("alert")).to_contain_text("The promotion policy blocks this version. Cost")
+    expect(page.get_by_role("alert")).to_contain_text("The gate is closed for this version. Cost")
 
     page.goto(f"/models/plate/{better.number}/promote/")
     expect(gate).to_contain_text("Ready to promote.")
@@ -156,5 +156,5 @@ def test_two_candidates_go_their_way(
         "Version 1 became champion",
         "Costs and policy changed",  # by the fixture: nothing is judged twice by chance
     ]
-    page.get_by_text("Promotion checks").nth(1).click()
+    page.get_by_text("Promotion gate").nth(1).click()
     take_screenshots(page, "record")

@@ -37,7 +37,9 @@ def test_a_server_that_stops_for_ten_seconds_costs_no_verdict_and_doubles_none(
     # Four parts are here already: three keys show the next one at once, the last has none to show.
     meant |= {press_key(page, "f"): "FAIL", press_key(page, "1"): "FAIL scratch", press_key(page, "p"): "PASS"}
     expect(page.locator("#unsaved")).to_contain_text("3 unsaved")
-    expect(page.locator("#unsaved")).to_contain_text("The server cannot be reached.")
+    expect(page.locator("#unsaved")).to_contain_text(
+        "The server cannot be reached. Your verdicts are sent again automatically."
+    )
     meant |= {press_key(page, "p"): "PASS"}
     expect(page.get_by_role("heading", name="The next part cannot be loaded")).to_be_visible()
     page.wait_for_timeout(max(0, 1000 * (AWAY - (time.monotonic() - stopped))))

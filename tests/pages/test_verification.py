@@ -29,7 +29,7 @@ def test_it_is_asked_for_watched_and_read(
     replace_file(version.path / "plots" / "cost.svg", b"<svg/>")
     login(page, make_person("mia", "quality manager"))
     page.goto("/models/plate/2/promote/")
-    gate = page.get_by_role("region", name="Promotion requirements")
+    gate = page.get_by_role("region", name="Promotion gate")
     gate.scroll_into_view_if_needed()
     take_screenshots(page, "promotion-verify")
     gate.get_by_role("button", name="Verify version").click()

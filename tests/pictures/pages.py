@@ -102,7 +102,7 @@ PAGES = (
     Page("compare", f"/models/{PRODUCT}/compare/?v=1&v=2", "Versions side by side, down to single parts."),
     Page("replay", f"/models/{PRODUCT}/2/replay/", "Stored parts scored by a candidate: which verdicts change."),
     Page("challenger", f"/models/{PRODUCT}/2/challenger/", "A candidate scores live parts in shadow."),
-    Page("promotion", f"/models/{PRODUCT}/2/promote/", "Promotion requirements, changes, and what was not measured."),
+    Page("promotion", f"/models/{PRODUCT}/2/promote/", "Promotion gate, changes, and what was not measured."),
     Page("holdout", f"/models/{PRODUCT}/holdout/", "Every version on the parts that no version was trained on."),
     Page("audit-log", f"/models/{PRODUCT}/record/", "Decisions on versions, costs and policy: person, time, reason."),
     Page("import", f"/models/{PRODUCT}/import/", "Import of a version that a trusted plant signed."),

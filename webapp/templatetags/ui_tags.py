@@ -189,13 +189,13 @@ _REASON_TEXTS: dict[str, Any] = {
     Reason.LOW_CONFIDENCE: gettext_lazy(
         "The model is unsure: a defect probability of {probability} is too high to pass and too low to fail."
     ),
-    Reason.NOVEL_ANOMALY: gettext_lazy("Differs from every labeled part."),
+    Reason.NOVEL_ANOMALY: gettext_lazy("Differs from the training parts."),
     Reason.NO_MODEL: gettext_lazy("No champion yet: reviewers decide, and their labels train the first version."),
     Reason.SCORING_FAILED: gettext_lazy("Scoring failed."),
-    Reason.AUDIT_SAMPLE: gettext_lazy("Selected for the audit sample: the model decided {verdict}."),
+    Reason.AUDIT_SAMPLE: gettext_lazy("Audit sample: the model verdict is {verdict}."),
     Reason.DAMAGED_IMAGE: gettext_lazy(
         "The image file is damaged: part of the image may be missing or wrong. Check the physical part."
     ),
 }
-_NOVELTY_TEXT = gettext_lazy("Differs from every labeled part: its novelty is {ratio} times the threshold.")
+_NOVELTY_TEXT = gettext_lazy("Differs from the training parts: the novelty is {ratio} times the threshold.")
 _SCORING_ERROR_TEXT = gettext_lazy("Scoring failed: {error}.")

@@ -26,8 +26,8 @@ class Command(BaseCommand):
 
     help = (
         "Remove old parts that passed and that no person handled, with their images. Parts are kept if they were "
-        "labeled, reviewed, skipped, rechecked, failed by the model or imported, if they are in a snapshot or wait "
-        "for a person, or if they have near-duplicates. Run the command again to continue where it stopped."
+        "labeled, reviewed, skipped, rechecked, failed or imported. Parts are also kept if they are in a snapshot, "
+        "wait for a person or have near-duplicates. Run the command again to continue where it stopped."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:

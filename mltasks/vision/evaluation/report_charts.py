@@ -72,7 +72,7 @@ def precision_recall_chart(report: Report, _: Translate) -> Chart:
         return Chart(title, x, y, [*marks, Text((0, 0), _("At these costs no part fails"), offset=(8, -26))])
     at = recall["value"], precision["value"]
     side = 10 if at[0] < 0.5 else -10
-    texts = (_("at the costs' threshold,"), _("95 % intervals"))
+    texts = (_("at the FAIL threshold,"), _("95 % intervals"))
     marks += [
         interval_line(at, x=recall, color="fail-ink"),
         interval_line(at, y=precision, color="fail-ink"),
@@ -89,10 +89,10 @@ def confusion_chart(report: Report, _: Translate) -> Chart:
     """Return the counts of right and wrong model verdicts, the cost of each error, and the total."""
     counts, costs = report["confusion"], report["costs"]
     cells = [
-        (0, 0, "true_pass", _("right"), "pass"),
+        (0, 0, "true_pass", _("correct"), "pass"),
         (1, 0, "false_alarm", _("false alarms, {cost} each").format(cost=f"{costs['fp']:g}"), "fail"),
         (0, 1, "escape", _("missed, {cost} each").format(cost=f"{costs['fn']:g}"), "fail"),
-        (1, 1, "true_fail", _("right"), "pass"),
+        (1, 1, "true_fail", _("correct"), "pass"),
     ]
     marks: list[Mark] = []
     for x, y, name, text, color in cells:
@@ -101,7 +101,7 @@ def confusion_chart(report: Report, _: Translate) -> Chart:
             Text((x + 0.5, y + 0.5), str(counts[name]), "ink", "middle", large=True),
             Text((x + 0.5, y + 0.75), text, "ink", "middle"),
         ]
-    title = _("Model verdicts by truth (parts); cost {total} in all").format(
+    title = _("Model verdicts by label (images); errors cost {total} in total").format(
         total=f"{report['cost_matrix']['total']:g}"
     )
     verdicts, truths = ((0.5, _("PASS")), (1.5, _("FAIL"))), ((0.5, _("good")), (1.5, _("defective")))
@@ -127,7 +127,7 @@ def defect_types_chart(report: Report, _: Translate) -> Chart:
 
 def label_curve_chart(report: Report, _: Translate) -> Chart:
     """Return average precision with intervals by the number of labels; all labels come last."""
-    title, label = _("Average precision by number of labels"), _("Labels; the last point stands for all")
+    title, label = _("Average precision by number of labels"), _("Labels; the last point is all labels")
     rows = [(row["labels"], row["average_precision"]) for row in report["curves"]["labels"]]
     measured = [(count, estimate) for count, estimate in rows if estimate["value"] is not None]
     if not measured:
@@ -167,13 +167,13 @@ def training_chart(losses: Mapping[str, Sequence[float]], early_stopped: bool, _
     if early_stopped:
         title = _("Validation loss by epoch (weighted cross entropy)")
         best_epoch = last.index(min(last)) + 1
-        texts = [_("the version, best at epoch {number}").format(number=best_epoch), _("grey: the folds")]
+        texts = [_("the version, best at epoch {number}").format(number=best_epoch), _("gray: the fold models")]
     else:
         title = _("Loss on held-out parts by epoch (cross entropy)")
-        title += "\n" + _("All epochs are trained: the loss chooses none")
+        title += "\n" + _("Training runs all epochs; the loss selects none")
         # The version of a cross-validation is trained on all parts: none is held out.
         own = _("the version, on parts it was trained on") if others else _("the version, on held-out parts")
-        texts = [own, _("grey: the folds, on held-out parts")]
+        texts = [own, _("gray: the fold models, on held-out parts")]
     legend = list(zip(texts if others else texts[:1], ("review-ink", "muted"), strict=False))
     return Chart(title, x, y, [*marks, *corner_texts(x, y.high, legend)])
 

@@ -21,9 +21,9 @@ def _verdict_warnings(confusion: Mapping[str, int], weights: str) -> Iterator[st
     if weights == "random":
         yield "The backbone started from random weights, without pretraining. Expect more errors than with pretraining."
     if not confusion["true_pass"] + confusion["escape"]:
-        yield "At these costs every part would FAIL: no part is surely enough good to pass."
+        yield "At these costs every part would FAIL: no part has a low enough defect probability to pass."
     elif not confusion["true_fail"] + confusion["false_alarm"]:
-        yield "At these costs every part would PASS: no part is surely enough defective to fail."
+        yield "At these costs every part would PASS: no part has a high enough defect probability to fail."
 
 
 def _part_warnings(predictions: Sequence[Prediction]) -> Iterator[str]:

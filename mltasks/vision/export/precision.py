@@ -160,7 +160,8 @@ def _rejection_reason(
             f"{MAX_EMBEDDING_DISTANCE:g} are allowed."
         )
     if not time_ratio <= MAX_TIME_RATIO:
-        return f"8 bits take {time_ratio:.0%} of the time on this machine; at most {MAX_TIME_RATIO:.0%} is allowed."
+        share, limit = 100 * time_ratio, 100 * MAX_TIME_RATIO
+        return f"8 bits take {share:.0f} % of the time on this machine; at most {limit:.0f} % is allowed."
     return ""
 
 

@@ -129,4 +129,4 @@ def _describe(estimates: Mapping[str, Estimate], gain: Estimate, incumbent: str,
         return f"Not used: {comparison}. The interval must lie above 0."
     if estimates[NEW_BACKBONE].value != estimates[best].value:
         return f"Not used: {comparison}, but the {best} backbone reaches {estimates[best].value:.3f}."
-    return f"Used from the next training on: {comparison}."
+    return f"Used from the next training run on: {comparison}."

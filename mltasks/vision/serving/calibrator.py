@@ -43,7 +43,7 @@ class Calibrator:
         if not self.log_losses:
             return f"{self.method.capitalize()} scaling; there were too few labeled parts to compare methods."
         losses = ", ".join(f"{name} {loss:.4f}" for name, loss in self.log_losses.items())
-        lapses = f" with a label-noise floor of {self.lapse:.0%}" if self.lapse else ""
+        lapses = f" with a label-noise floor of {100 * self.lapse:.0f} %" if self.lapse else ""
         # Only a calibration with lapses may be chosen without being the best.
         best = not self.lapse or "lapses" in min(self.log_losses, key=self.log_losses.__getitem__)
         rank = "the best" if best else "within a standard error of the best"

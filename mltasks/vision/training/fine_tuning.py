@@ -1,7 +1,7 @@
 """Fine-tuning of the auxiliary backbone's next blocks on the product's labels.
 
 The blocks before them stay frozen, so their maps come from the feature bank. Training uses the stored map of each image
-and its mirror images. With hundreds of labels, rotated and recolored views help less (docs/quality.md)."""
+and its mirror images. With hundreds of labels, rotated and recolored views help less (docs/diary/quality.md)."""
 
 from __future__ import annotations
 

@@ -82,7 +82,7 @@ def test_a_manager_chooses_who_is_seen_first(
     assert product.pick_strategy == "diversity"
     admin_page.goto("/admin/inspection/policychange/")
     assert admin_page.get_by_text(
-        "order of the review queue: Expected cost of letting it pass → Diversity"
+        "order of the review queue: Expected cost of passing the part → Diversity"
     ).is_visible()
     take_screenshots(admin_page, "admin-policy-changes")
     admin_page.goto(f"/admin/inspection/station/{station.pk}/change/")

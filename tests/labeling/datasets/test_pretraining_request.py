@@ -153,7 +153,7 @@ def test_a_measured_lesson_shows_every_backbone(client: Client, product: Product
         "incumbent": "shipped",
         "repeats": 5,
         "parts": 40,
-        "words": "Used from the next training on: Average precision 0.900 against 0.850.",
+        "words": "Used from the next training run on: Average precision 0.900 against 0.850.",
     }
     whole = {"state": "succeeded", "file": "plate/x", "sha256": "a" * 64, "adopted": True, "saw_labeled": True}
     run = BackboneRun.objects.create(model=product.registered_model, evaluation=evaluation, **whole)

@@ -148,7 +148,7 @@ def test_what_became_of_a_frozen_label_since_is_told(
     corrected = review.correct(part, by=manager, verdict="PASS")
     assert since() == ["corrected"] * 3
     section = lineage_html(part, ada)
-    assert "Snapshot 2 has this image as FAIL. It was corrected later: PASS counts now." in section
+    assert "Snapshot 2 has this image as FAIL. The label was corrected later. The standing label is PASS." in section
     assert 'Trained on the snapshot: <a href="/models/plate/2/">' in section
     review.undo(corrected, by=manager)
     assert since() == ["confirmed", "same", "same"]
@@ -158,7 +158,7 @@ def test_what_became_of_a_frozen_label_since_is_told(
     for one in (dent, label, imported_label):
         review.undo(one, by=manager)
     assert since() == ["withdrawn"] * 3
-    assert "That label was undone later, and no label stands." in lineage_html(part, ada)
+    assert "That label was undone later. The image has no label now." in lineage_html(part, ada)
 
 
 def test_a_word_that_came_while_it_was_frozen_is_not_taken_for_what_was(
@@ -206,7 +206,7 @@ def test_a_part_without_version_or_label_has_a_lineage(product: Product, ada: Us
     part = make_part(product, reasons=["no_model"])
     found = lineage_json(part, ada)
     assert (found["version"], found["counts"], found["snapshots"]) == (None, None, [])
-    assert "Nobody has labeled this part." in lineage_html(part, ada)
+    assert "No label yet." in lineage_html(part, ada)
 
 
 def test_it_asks_the_database_little(

@@ -42,7 +42,8 @@ def test_the_parts_life_tells_afterwards(ada: User, label_issue_recheck: Recheck
     review.resolve(claim_next(ada), verdict="PASS")
     words = [f"{event.text}; {event.detail}" for event in build_timeline(label_issue_recheck.inspection)]
     assert any(
-        "Label issue: the model disagrees with FAIL; defect probability 4% by version 1" in line for line in words
+        "Label issue: the model disagrees with FAIL; defect probability 4\N{NO-BREAK SPACE}% by version 1" in line
+        for line in words
     )
     assert any("Rechecked: changed" in line for line in words)
 
@@ -51,6 +52,6 @@ def test_the_admin_shows_what_is_in_doubt(client: Client, label_issue_recheck: R
     client.force_login(User.objects.create_superuser("root"))
     page = client.get("/admin/labeling/recheck/").content.decode()
     assert "waits for a person" in page
-    assert "4.0%" in page
-    assert "counts, label issue" in client.get("/admin/labeling/label/").content.decode()
+    assert "4 %" in page
+    assert "standing label, label issue" in client.get("/admin/labeling/label/").content.decode()
     assert client.get(f"/admin/labeling/recheck/{label_issue_recheck.pk}/change/").status_code == 200

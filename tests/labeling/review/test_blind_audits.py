@@ -29,9 +29,9 @@ TELLS = (
     "0.43 ×",
     "Model verdict",
     "unsure",
-    "model decided",
+    "model verdict",
     "audit",
-    "Selected",
+    "Audit sample",
     "heatmap",
     "overlay",
 )
@@ -95,7 +95,7 @@ def test_its_page_and_the_history_tell_nothing_until_the_verdict(
     queue.release(Claim.objects.get(inspection=audited_part))
     review_part(audited_part, ada, "PASS")
     own = client.get(f"/inspections/{audited_part.pk}/").content.decode()
-    assert f"Selected for the audit sample: the model decided {audited_part.model_verdict}." in own
+    assert f"Audit sample: the model verdict is {audited_part.model_verdict}." in own
     assert "Model verdict" in own
 
 

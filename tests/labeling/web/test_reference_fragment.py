@@ -82,7 +82,7 @@ def test_numbers_of_no_version_are_answered_in_words(
         "?v=1&v=2&v='<script>": (200, "1 number in the address is not a version"),
         "?v=1&v=" + "9" * 40: (200, "Choose at least two versions."),
         "?v=1&v=2&choose=1": (200, "Choose 2 to 6 versions"),
-        "?v=1&v=2&start=99999999999999999": (200, "Parts on which they disagree"),
+        "?v=1&v=2&start=99999999999999999": (200, "Parts on which the versions disagree"),
         "?v=1&v=2&start=-1": (200, "its directory is not on this machine"),
         "?v=" + "&v=".join(map(str, range(1, 8))): (400, "Choose at most 6"),
     }

@@ -387,7 +387,7 @@ def test_what_a_killed_import_leaves_is_swept(
     assert run_recovery.recover_runs() == 2
     run.refresh_from_db()
     assert run.state == "failed" and run.error.startswith("The import did not report for 60 s")
-    assert "Start it again." in run.error and not left.exists()
+    assert "Retry the run." in run.error and not left.exists()
 
 
 def test_a_row_that_was_changed_behind_the_triggers_is_found(

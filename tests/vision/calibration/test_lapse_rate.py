@@ -45,7 +45,7 @@ def test_lapses_never_hide_a_probability_at_which_something_is_decided() -> None
 def test_the_report_says_that_there_are_lapses() -> None:
     words = fit_calibrator(*one_missed_defect(), PARTS, 5).describe()
 
-    assert words.startswith("Temperature with a label-noise floor of 3%, the best by cross-validated log loss")
+    assert words.startswith("Temperature with a label-noise floor of 3 %, the best by cross-validated log loss")
 
 
 def test_where_labels_show_that_they_do_not_lapse_they_are_believed() -> None:
@@ -64,4 +64,4 @@ def test_a_hair_better_without_lapses_is_no_reason_to_go_without() -> None:
     assert losses["temperature"] < losses["temperature with lapses"] < losses["temperature"] + 0.02
     assert fitted.lapse == 0.03
     description = fitted.describe()
-    assert "label-noise floor of 3%, within a standard error of the best by cross-validated log loss" in description
+    assert "label-noise floor of 3 %, within a standard error of the best by cross-validated log loss" in description

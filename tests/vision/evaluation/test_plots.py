@@ -98,7 +98,7 @@ def test_calibration_names_its_error_and_what_chance_alone_gives(tmp_path: Path)
     write_plots(tmp_path / "plots", found, {"final": CURVE})
 
     shown = svg_text(tmp_path / "plots" / "calibration.svg")
-    assert f"Expected calibration error {100 * found['metrics']['calibration_error']['value']:.1f} %" in shown
+    assert f"Calibration error {100 * found['metrics']['calibration_error']['value']:.1f} %" in shown
     assert f"Chance alone would give {100 * found['chance_calibration_error']:.1f} %" in shown
 
 
@@ -135,7 +135,7 @@ def test_a_loss_that_decides_nothing_says_so(tmp_path: Path) -> None:
     write_plots(tmp_path / "plots", report(predictions(20)), {"fold-0": CURVE, "final": CURVE}, early_stopped=False)
 
     shown = svg_text(tmp_path / "plots" / "training.svg")
-    assert "Loss on held-out parts" in shown and "All epochs are trained: the loss chooses none" in shown
+    assert "Loss on held-out parts" in shown and "Training runs all epochs; the loss selects none" in shown
     assert "on parts it was trained on" in shown and "best at epoch" not in shown
 
 

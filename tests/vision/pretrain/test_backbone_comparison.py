@@ -26,7 +26,7 @@ def test_a_better_backbone_is_used() -> None:
     assert found.candidates[NEW_BACKBONE].value == 1.0
     assert found.difference.low is not None
     assert found.difference.low > 0
-    assert found.explanation.startswith("Used from the next training on: Average precision 1.000 against 0.")
+    assert found.explanation.startswith("Used from the next training run on: Average precision 1.000 against 0.")
 
 
 @pytest.mark.parametrize("ours, theirs", [(PERFECT, PERFECT), (NOISE, PERFECT), (NOISE, NOISE[:, ::-1])])

@@ -81,7 +81,7 @@ def test_the_dashboard_says_that_the_first_training_runs(
     run = TrainingRun.objects.create(model=products[0].registered_model, **fields)
     shown = client.get("/").content.decode()
     assert "Label 20 parts" not in shown
-    assert f'<a href="/models/run-{run.pk}/">The first training is running</a>' in shown
+    assert f'<a href="/models/run-{run.pk}/">The first training run is in progress</a>' in shown
     assert "40 % done, about 6 minutes left." in shown.replace("\N{NO-BREAK SPACE}", " ")
 
 

@@ -89,4 +89,5 @@ def test_the_history_says_what_is_removed(settings: Any) -> None:
     client = client_of(make_reviewer())
     assert "are removed after" not in client.get("/inspections/").content.decode()
     settings.RETENTION_DAYS = 90
-    assert "Passed parts without a label are removed after 90 days" in client.get("/inspections/").content.decode()
+    page = client.get("/inspections/").content.decode()
+    assert "Passed parts that no person handled are removed after 90 days" in page

@@ -20,7 +20,7 @@ class Command(BaseCommand):
     help = "Run the whole system in the foreground; Ctrl-C stops it."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--tied", action="store_true", help="Stop when the process that started this one dies.")
+        parser.add_argument("--tied", action="store_true", help="Stop when the process that started this process ends.")
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["tied"]:
