@@ -30,6 +30,7 @@ from mltasks.models import ModelVersion, Promotion, RegisteredModel, TrainingRun
 from mltasks.refusals import Refusal
 from mltasks.registry import registry
 from mltasks.reports.report_files import public_files, report_json
+from mltasks.vision.evaluation.chart_colors import add_light_theme
 from mltasks.vision.serving.bundle import BundleCorrupt
 from mltasks.web.access import current_user
 from mltasks.web.selection import get_version_or_404
@@ -146,12 +147,14 @@ class VersionFile(APIView):
         version = get_version_or_404(product, number)
         if path not in public_files(version) or not (version.path / path).is_file():
             raise Http404
-        etag = f'"{version.sha256[:32]}"'
+        etag = f'"{version.sha256[:32]}-themed"'
         if request.headers.get("If-None-Match") == etag:
             answer: HttpResponse = HttpResponseNotModified()
         else:
             kind = mimetypes.guess_type(path)[0] or "application/octet-stream"
-            answer = HttpResponse((version.path / path).read_bytes(), content_type=kind)
+            content = (version.path / path).read_bytes()
+            # Plots of earlier versions have dark colors only; their stored bytes and hashes stay.
+            answer = HttpResponse(add_light_theme(content) if path.endswith(".svg") else content, content_type=kind)
         answer["ETag"] = etag
         answer["Content-Security-Policy"] = _FIGURE_CSP
         return answer

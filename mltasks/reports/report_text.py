@@ -57,7 +57,7 @@ def more_labels_text(points: Sequence[Mapping[str, Any]]) -> str:
         return _("{change}: more labels of the same kinds will hardly help.").format(change=change)
     if low > 0:
         return _("{change}: more labels should help again.").format(change=change)
-    return _("{change}: there are too few parts to measure if more labels help.").format(change=change)
+    return _("{change}: there are too few parts to measure whether more labels help.").format(change=change)
 
 
 def _gain_text(before: int, after: int, value: float, low: float, high: float) -> str:

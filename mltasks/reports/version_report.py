@@ -206,13 +206,19 @@ def epochs_by_training(epochs: Sequence[dict[str, Any]]) -> dict[str, list[dict[
 
 
 def validation_losses(epochs: Sequence[dict[str, Any]]) -> dict[str, list[float]]:
-    """Return the validation losses by training, without those of auxiliary heads ("TRAINING, HEAD")."""
+    """Return the validation losses by training, without those of auxiliary heads ("TRAINING, HEAD").
+
+    The only training of a holdout has no name: its stages are "epoch N" and "HEAD, epoch N".
+    """
     trainings = epochs_by_training(epochs)
+    prefixes = tuple(f"{training}, " for training in trainings if training)
+    unnamed = {""} & trainings.keys()
     return {
         name: losses
         for name, rows in trainings.items()
         if (losses := [row["validation_loss"] for row in rows if isinstance(row.get("validation_loss"), int | float)])
-        and not any(name.startswith(f"{training}, ") for training in trainings)
+        and not name.startswith(prefixes)
+        and (not unnamed or name in unnamed)
     }
 
 

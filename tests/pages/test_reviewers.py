@@ -93,7 +93,7 @@ def test_it_tells_how_people_agree_and_settles_what_they_differ_on(
         take_screenshots(page, f"reviewers-{theme}")
         assert serious_violations(page) == []
     assert not page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")
-    page.get_by_role("link", name="Decide").click()
+    page.get_by_role("link", name="Adjudicate").click()
     expect(page.get_by_role("heading", name="Adjudicate the disputed label")).to_be_visible()
     take_screenshots(page, "dispute-part")
     assert serious_violations(page) == []

@@ -57,15 +57,17 @@ def figure(report: VersionReport, name: str) -> SafeString:
 @register.simple_tag
 def compared_figure(reports: Sequence[VersionReport], name: str) -> SafeString:
     """Return one figure of several versions on the same axes: each one's curve and dots."""
-    charts = [(f"v{report.version.number}", report.charts[name]) for report in reports if name in report.charts]
+    charts = [report.charts[name] for report in reports if name in report.charts]
+    # A version without this chart keeps its number, so that colors are those of the page's legend.
     curves = []
-    for version, chart in charts:
-        dots = [point for mark in chart.marks if isinstance(mark, Dots) for point in mark.points]
-        lines = [mark.points for mark in chart.marks if isinstance(mark, Line) and not mark.thin]
-        curves.append(Curve(version, lines[0] if lines else dots, dots))
+    for report in reports:
+        marks = report.charts[name].marks if name in report.charts else []
+        dots = [point for mark in marks if isinstance(mark, Dots) for point in mark.points]
+        lines = [mark.points for mark in marks if isinstance(mark, Line) and not mark.thin]
+        curves.append(Curve(f"v{report.version.number}", lines[0] if lines else dots, dots))
     if not any(curve.points for curve in curves):
         return format_html('<p class="muted">{}</p>', _("No version has this curve."))
-    first, y = charts[0][1], max((chart.y for _version, chart in charts), key=lambda axis: axis.high)
+    first, y = charts[0], max((chart.y for chart in charts), key=lambda axis: axis.high)
     guides = [mark for mark in first.marks if isinstance(mark, Line) and mark.color == "line"]
     x = first.x._replace(label=first.x.label.split("\n")[0])
     return _draw(first.title, x, y._replace(label=""), curves, *guides)
@@ -100,7 +102,7 @@ def _draw(title: str, x: Axis, y: Axis, curves: Sequence[Curve], *marks: Mark) -
             Dots(curve.dots, color),
             Text(beside, curve.name, f"name {color}", offset=(4, 4)),
         ]
-    names = ", ".join(curve.name for curve in curves)
+    names = ", ".join(curve.name for curve in numbered.values())
     return chart_svg(Chart(title, x, y, drawn, 360, 250), f"{title}: {names}")
 
 

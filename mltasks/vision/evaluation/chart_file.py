@@ -13,23 +13,9 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from mltasks.vision.evaluation.chart import Area, Chart, Dots, Line, Mark
+from mltasks.vision.evaluation.chart_colors import DARK, add_light_theme
 
 PIXELS_PER_INCH = 78
-# Dark and light color by name; areas are Okabe and Ito's palette in both. Texts have a contrast of 4.5:1, lines 3:1.
-COLORS = {
-    "pass": ("#009e73", "#009e73"),
-    "fail": ("#d55e00", "#d55e00"),
-    "review": ("#56b4e9", "#56b4e9"),
-    "pass-ink": ("#3fc79d", "#00694c"),
-    "fail-ink": ("#ff8a3d", "#9d4400"),
-    "review-ink": ("#5ab6ea", "#12608f"),
-    "novelty": ("#f0e442", "#5f5800"),
-    "panel": ("#171b21", "#ffffff"),
-    "ink": ("#e8ebef", "#14181d"),
-    "muted": ("#a4adb8", "#55606d"),
-    "line": ("#4a535e", "#7c8794"),
-}
-DARK = {name: dark for name, (dark, _) in COLORS.items()}
 STYLE: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "second-look",
@@ -70,8 +56,7 @@ def write_chart(path: Path, chart: Chart) -> None:
         for mark in chart.marks:
             _draw(axes, mark)
         figure.savefig(written, format="svg", metadata={"Date": None, "Title": chart.title.replace("\n", ": ")})
-    head, end, tail = written.getvalue().rpartition("</svg>")
-    path.write_text(f"{head}<style>{_light_rules()}</style>{end}{tail}", encoding="utf-8")
+    path.write_bytes(add_light_theme(written.getvalue().encode()))
 
 
 def _set_axes(axes: Axes, chart: Chart) -> None:
@@ -101,13 +86,3 @@ def _draw(axes: Axes, mark: Mark) -> None:
 
 def _columns(points: Any) -> tuple[list[float], list[float]]:
     return [x for x, _ in points], [y for _, y in points]
-
-
-def _light_rules() -> str:
-    rules = [
-        f'[style*="{kind}: {dark}"]{{{kind}:{light}!important}}'
-        for dark, light in COLORS.values()
-        if dark != light
-        for kind in ("fill", "stroke")
-    ]
-    return f"@media (prefers-color-scheme: light){{{''.join(rules)}}}"

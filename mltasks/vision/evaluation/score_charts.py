@@ -77,7 +77,7 @@ def _calibration_error_text(report: Report, _: Translate) -> str:
     error, chance = report["metrics"].get("calibration_error", {}).get("value"), report.get("chance_calibration_error")
     if error is None or chance is None:
         return ""
-    text = _("Expected calibration error {error} %\nChance alone would give {chance} %")
+    text = _("Calibration error {error} %\nChance alone would give {chance} %")
     return "\n" + text.format(error=f"{100 * error:.1f}", chance=f"{100 * chance:.1f}")
 
 

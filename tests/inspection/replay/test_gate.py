@@ -232,7 +232,7 @@ def test_a_second_person_is_another_one(product: Product, champion: ModelVersion
     set_gate_policy(product, gate_second_person=True)
     mia, ada = make_person("mia", "promote_modelversion"), make_person("ada", "promote_modelversion")
     registry.approve(candidate, by=mia, reason="I looked at the flips.")
-    with pytest.raises(gate.GateClosed, match="No other person has approved it"):
+    with pytest.raises(gate.GateClosed, match="No other person has approved this promotion"):
         registry.promote(candidate, by=mia, reason="And I promote it myself.")
     promotion = registry.promote(candidate, by=ada, reason="Two of us.")
     (said,) = [one for one in promotion.gate if one["name"] == "second_person"]

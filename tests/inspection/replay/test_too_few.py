@@ -34,7 +34,7 @@ def test_below_fifty_judged_parts_a_replay_gives_one_sentence(
     sentence = f"{count} labeled parts are too few for a comparison: at least 50 are needed."
     assert (read.too_few_text, read.holdout_too_few_text) == (("", "") if enough else (sentence, sentence))
     assert (read.cost is not None, read.has_review_load) == (enough, enough)
-    assert ("it passes 0 defective ones" in read.summary, sentence in read.summary) == (enough, not enough)
+    assert ("the candidate passes 0 defective parts" in read.summary, sentence in read.summary) == (enough, not enough)
     recall = evidence_interval(read.figures["holdout"]["candidate"]["recall"]["counted"])
     told = render_to_string("parts/interval.html", recall)
     assert ("100.0" in told, f"too few to say: {count} parts" in told) == (enough, not enough)

@@ -67,7 +67,7 @@ def test_the_list_of_labels_says_which_counts(admin_client: Client, label: Label
     newer = review.correct(label.inspection, by=ada, verdict="PASS")
     listed = admin_client.get(reverse("admin:labeling_label_changelist")).content.decode()
     assert reverse("inspection-thumbnail", args=[label.inspection_id]) in listed
-    assert ("counts" in listed, "replaced by a newer label" in listed) == (True, True)
+    assert ("standing label" in listed, "replaced by a newer label" in listed) == (True, True)
     review.undo(newer, by=ada)
     listed = admin_client.get(reverse("admin:labeling_label_changelist")).content.decode()
     assert "undone by ada" in listed

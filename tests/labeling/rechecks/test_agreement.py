@@ -127,7 +127,7 @@ def test_the_page_tells_it_all_and_says_so_when_there_is_nothing(
     )
     page = client.get("/reviewers/?days=90").content.decode()
     assert "1 part had a double review; the two people agreed on 0" in page
-    assert all(words in page for words in ("Decide", "blurred", "The image is unclear", "Median seconds"))
+    assert all(words in page for words in ("Adjudicate", "blurred", "The image is unclear", "Median seconds"))
     assert 'href="/reviewers/" aria-current="page"' in page
 
 

@@ -103,7 +103,7 @@ def test_the_sweeping_task_opens_what_the_newest_version_doubts(
         tasks.sweep_runs()
         tasks.sweep_runs()
     assert [doubt.version for doubt in Recheck.objects.all()] == [newest]
-    assert caplog.text.count("Opened rechecks of 1 labels") == 1
+    assert caplog.text.count("Opened rechecks of 1 label issues") == 1
 
 
 def test_one_models_trouble_costs_no_other_its_look(product: Product, caplog: pytest.LogCaptureFixture) -> None:

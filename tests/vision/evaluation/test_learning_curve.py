@@ -85,8 +85,8 @@ def test_where_nothing_was_tried_there_is_no_curve() -> None:
     ("gain", "words"),
     [
         ((0.045, 0.012, 0.079), "rose by 4.5 points (1.2 to 7.9): more labels should help again."),
-        ((0.010, -0.02, 0.040), "rose by 1.0 points (\N{MINUS SIGN}2.0 to 4.0): there are too few parts to tell"),
-        ((-0.01, -0.02, 0.030), "fell by 1.0 points (\N{MINUS SIGN}3.0 to 2.0): there are too few parts to tell"),
+        ((0.010, -0.02, 0.040), "rose by 1.0 points (\N{MINUS SIGN}2.0 to 4.0): there are too few parts to measure"),
+        ((-0.01, -0.02, 0.030), "fell by 1.0 points (\N{MINUS SIGN}3.0 to 2.0): there are too few parts to measure"),
         (
             (0.001, -0.003, 0.006),
             "rose by 0.1 points (\N{MINUS SIGN}0.3 to 0.6): more labels of the same kinds will hardly",

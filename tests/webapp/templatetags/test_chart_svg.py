@@ -65,6 +65,15 @@ def test_versions_share_their_axes_and_each_is_named_at_its_end() -> None:
     assert "No version has this curve." in compared_figure(reports, "labels")
 
 
+def test_a_version_without_the_curve_keeps_its_color_in_the_legend() -> None:
+    lacking = report(predictions(20))
+    del lacking["curves"]
+    reports = [version_report(3, lacking, []), version_report(8, report(predictions(40)), [])]
+
+    svg = compared_figure(reports, "cost")
+    assert "v3" not in shown(svg) and "v8" in shown(svg) and "name one-2" in svg and "name one-1" not in svg
+
+
 def test_a_runs_epochs_are_drawn_without_those_of_auxiliary_heads() -> None:
     def epochs(stage: str, losses: list[float]) -> list[dict[str, Any]]:
         return [
@@ -74,6 +83,8 @@ def test_a_runs_epochs_are_drawn_without_those_of_auxiliary_heads() -> None:
 
     run = [*epochs("fold 1 of 2", [0.5, 0.4]), *epochs("fold 1 of 2, by another", [9.0]), *epochs("final", [0.3, 0.2])]
     assert validation_losses(run) == {"fold 1 of 2": [0.5, 0.4], "final": [0.3, 0.2]}
+    holdout = [row | {"stage": row["stage"].removeprefix("final, ")} for row in epochs("final", [0.3, 0.2])]
+    assert validation_losses([*holdout, *epochs("auxiliary backbone", [9.0])]) == {"": [0.3, 0.2]}
     drawn = figure(version_report(1, report(predictions(20)), run), "training")
     assert "best at epoch 2" in shown(drawn)
     svg = epochs_chart(epochs("final", [0.3, 0.2]))
