@@ -19,7 +19,8 @@ from inspection.products import products
 from inspection.promotion import shadow_scoring
 from inspection.replay import replay
 from labeling.datasets.retraining import retrain
-from labeling.folder_import.label_import import import_images
+from labeling.folder_import.image_folders import FolderNames
+from labeling.folder_import.label_import import import_listing, list_folder
 from labeling.models import DefectExample, Label
 from labeling.queue import queue
 from labeling.review import review
@@ -85,7 +86,8 @@ def play(say: Report) -> None:
 def _labeled_set(plant: Plant) -> None:
     with tempfile.TemporaryDirectory() as folder:
         write_image_folder(Path(folder), labeled_set(1, good=24, scratch=12, excess=12))
-        import_images(plant.product, Path(folder), reviewer=plant.people[MANAGER])
+        listing = list_folder(plant.product, Path(folder), FolderNames())
+        import_listing(plant.product, listing, reviewer=plant.people[MANAGER])
     move_into_past(hours=20)
 
 
