@@ -64,7 +64,8 @@ def _gain_text(before: int, after: int, value: float, low: float, high: float) -
     rose = _("From {before} to {after} labels average precision rose by {points} points ({low} to {high})")
     fell = _("From {before} to {after} labels average precision fell by {points} points ({low} to {high})")
     text, *ends = (rose, low, high) if value >= 0 else (fell, -high, -low)
-    low_text, high_text = (f"{end:.1f}".replace("-", "\N{MINUS SIGN}") for end in ends)
+    # Adding 0 makes a negative zero positive.
+    low_text, high_text = (f"{round(end, 1) + 0:.1f}".replace("-", "\N{MINUS SIGN}") for end in ends)
     return text.format(before=before, after=after, points=f"{abs(value):.1f}", low=low_text, high=high_text)
 
 

@@ -65,7 +65,7 @@ def play(say: Report) -> None:
     _shift(plant, next_parts(4, 16), ("mei", "jonas"))
     say("Training version 1 ...")
     _train(plant.product)
-    _promote(plant, "First version: finds every scratch of the labeled set, and the line waits for it.")
+    _promote(plant, "First version: finds every scratch of the labeled set.")
     say("Shifts with version 1, and reviews of what it is unsure about ...")
     _shift(plant, next_parts(5, 40), ("tomasz", "jonas", "mei"), days=6)
     _corrections(plant)
@@ -196,7 +196,7 @@ def _morning(plant: Plant) -> None:
 def _afternoon(plant: Plant) -> None:
     """Late shift: a look costs more than thought, so fewer parts wait; the best one to look at stands first."""
     plant.product.review_cost, plant.product.escape_promise = 0.5, 0.2
-    products.change(plant.product, by=plant.people[REVIEWERS[0]], reason="Looks cost half an hour a shift.")
+    products.change(plant.product, by=plant.people[REVIEWERS[0]], reason="Reviews take half an hour a shift.")
     for part in [*scratched_parts(15, 24), *next_parts(11, 40)]:
         plant.receive(part, every=20)
     with patch(
