@@ -54,8 +54,11 @@ class SharedBucket:
 
     def switch_machine(self) -> None:
         """Go on as a machine with nothing on its disk."""
+        from inspection.images import thumbnail_queue
         from mltasks.registry import scorers
 
+        # A thumbnail that is still drawn belongs to the disk of the machine before.
+        thumbnail_queue.background_thumbnails.drain()
         self._machines += 1
         self._settings.MEDIA_CACHE_DIR = self._folder / f"machine-{self._machines}" / "cache"
         self._settings.VERSIONS_DIR = self._folder / f"machine-{self._machines}" / "versions"

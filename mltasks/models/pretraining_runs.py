@@ -34,7 +34,7 @@ class BackboneRun(Run):
 
     COMMAND = "execute_backbone_run"
     TASK = "mltasks.tasks.execute_backbone_run"
-    ACTIVITY = "teaching"
+    ACTIVITY = "pretraining"
 
     model = models.ForeignKey("mltasks.RegisteredModel", on_delete=models.PROTECT, related_name="backbone_runs")
     snapshot = models.ForeignKey(

@@ -70,7 +70,7 @@ def test_marked_versions_are_compared_down_to_the_parts_they_disagree_on(
     page.goto(f"{COMPARE}?v=1&v=2&v=3")
     take_screenshots(page, "compare")
     section = page.get_by_role("region", name="Parts on which the versions disagree")
-    expect(section).to_contain_text("16 images were predicted by at least two")
+    expect(section).to_contain_text("16 images have predictions of at least two versions")
     sheet = section.locator(".sheet li")
     assert [one.split("\n")[0] for one in sheet.all_inner_texts() if one.startswith("P-")] == ["P-8", "P-9", "P-0"]
     assert sheet.count() == 4

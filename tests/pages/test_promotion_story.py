@@ -105,7 +105,7 @@ def test_two_candidates_go_their_way(
 
     login(page, mia)
     replay_on_page(page, worse.number)
-    expect(page.locator(".lead")).to_contain_text("On 50 labeled parts that neither version was trained on")
+    expect(page.locator(".lead")).to_contain_text("Neither version was trained on 50 labeled parts.")
     replay_on_page(page, better.number)
     expect(page.get_by_text("Left out because a version was trained on them: 28")).to_be_visible()
     take_screenshots(page, "replay")

@@ -65,7 +65,7 @@ def test_a_version_leads_to_its_report_and_lists_figures_with_intervals(
     page = reader.get(reverse("admin:mltasks_modelversion_change", args=[versions[0].pk])).content.decode()
     report = reverse("version", args=["plate", 1])
     assert f'href="{report}"' in page
-    assert "Promote…" not in page, "Who may not promote is not offered it."
+    assert "Promote …" not in page, "Who may not promote is not offered it."
     assert "cross-validation" in reader.get(report).content.decode()
     listed = reader.get(reverse("admin:mltasks_modelversion_changelist")).content.decode()
     figures = re.findall(r"<b>[0-9.]+ %</b> <small>[0-9.]+ % to [0-9.]+ %, <span[^>]*>n = [0-9]+</span>", listed)

@@ -45,7 +45,7 @@ def test_a_manager_promotes_with_a_reason(
     stored.scroll_into_view_if_needed()
     assert stored.evaluate("image => image.decode().then(() => image.naturalWidth > 0)")
     page.goto(live_site + reverse("admin:mltasks_modelversion_change", args=[candidate.pk]))
-    page.get_by_role("link", name="Promote…").click()
+    page.get_by_role("link", name="Promote …").click()
     page.get_by_label("Reason").fill("Fewer escapes on the same parts.")
     page.get_by_role("button", name="Promote version 2").click()
     expect(page.get_by_text("Version 2 is champion: it scores the next part.")).to_be_visible()

@@ -56,12 +56,12 @@ def wait_for(what: str, ready: Callable[[], Any], timeout: float = 120) -> Any:
 
 
 def training_processes(run: TrainingRun) -> list[psutil.Process]:
-    """Living processes that train the run."""
-    words = ["execute_run", str(run.pk)]
+    """Living processes of this test process that train the run; others may train a run of this number, too."""
+    command = ["execute_run", str(run.pk)]
     return [
-        one
-        for one in psutil.process_iter(["cmdline", "status"])
-        if one.info["status"] != psutil.STATUS_ZOMBIE and words == (one.info["cmdline"] or [])[2:4]
+        process
+        for process in psutil.Process().children(recursive=True)
+        if process.status() != psutil.STATUS_ZOMBIE and process.cmdline()[2:4] == command
     ]
 
 

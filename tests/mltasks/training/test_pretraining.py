@@ -74,9 +74,9 @@ def test_it_is_used_when_it_is_better(
     assert (run.state, run.adopted, run.stage, run.progress) == ("succeeded", True, "In use", 1.0)
     assert run.path.is_file()
     assert run.evaluation["incumbent"] == "shipped"
-    assert run.evaluation["words"].startswith("Used from the next training on")
+    assert run.evaluation["words"].startswith("Used from the next training run on")
     assert backbone_choice.adopted_run(model) == run
-    assert run.log.count("Used from the next training on") == 1
+    assert run.log.count("Used from the next training run on") == 1
     assert not run.work_dir.exists()
 
     started = training.start(snapshot, AUTO, trigger=TrainingRun.Trigger.COMMAND, enqueue=False)

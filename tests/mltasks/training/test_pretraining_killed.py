@@ -41,21 +41,21 @@ def _supervise(run: BackboneRun) -> None:
 
 
 def _pretraining_processes(run: BackboneRun) -> list[psutil.Process]:
-    words = ["execute_backbone_run", str(run.pk)]
-    return [one for one in psutil.process_iter(["cmdline"]) if words == (one.info["cmdline"] or [])[2:4]]
+    command = ["execute_backbone_run", str(run.pk)]
+    return [process for process in psutil.Process().children(recursive=True) if process.cmdline()[2:4] == command]
 
 
 def test_a_killed_lesson_says_so_and_goes_on_where_it_was(run: BackboneRun) -> None:
     supervisor = threading.Thread(target=_supervise, args=[run])
     supervisor.start()
     wait_for("some steps", lambda: BackboneRun.objects.filter(epochs__1__isnull=False).exists())
-    (teacher,) = _pretraining_processes(run)
-    teacher.kill()
+    (trainer,) = _pretraining_processes(run)
+    trainer.kill()
     supervisor.join()
 
     run.refresh_from_db()
     assert (run.state, run.attempt, run.lease_token) == ("queued", 1, None)
-    assert run.error.startswith("The teaching process was killed by signal 9")
+    assert run.error.startswith("The pretraining process was killed by signal 9")
     assert (run.work_dir / "checkpoint.safetensors").is_file()
     reached = run.epochs[-1]["step"]
 
