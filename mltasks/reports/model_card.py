@@ -14,7 +14,7 @@ from django.db.models import Q
 
 from mltasks.models import ModelVersion, Promotion
 from mltasks.reports import model_card_text, report_text, version_lineage
-from mltasks.reports.report_figures import FIGURES, MISS_RATE
+from mltasks.reports.report_figures import FIGURES, MISS_RATE, Figure
 from mltasks.reports.version_report import VersionReport
 from mltasks.snapshots import snapshot_contents
 from mltasks.snapshots.snapshot_contents import SnapshotContents
@@ -23,6 +23,17 @@ from mltasks.snapshots.split_names import is_training_split
 FORMAT = 1
 CITATION = "Mitchell et al., Model Cards for Model Reporting, FAT* 2019"
 CONFIDENCE = 0.95
+# The list of figures has had this order in REST since its first release; the others follow in the order of FIGURES.
+_FIRST_FIGURES = (
+    "recall",
+    "precision",
+    "accuracy",
+    "average_precision",
+    "auroc",
+    "false_alarm_rate",
+    "review_rate",
+    "routed_escape_rate",
+)
 CARD_PLOTS = ("precision_recall", "cost", "calibration", "defect_types")
 CardSection = dict[str, Any]
 
@@ -96,10 +107,14 @@ def _metrics(report: VersionReport) -> CardSection:
                 "words": str(figure.explanation),
                 **report.metrics[figure.name],
             }
-            for figure in FIGURES
+            for figure in sorted(FIGURES, key=_position)
             if figure.name in report.metrics and figure is not MISS_RATE
         ],
     }
+
+
+def _position(figure: Figure) -> int:
+    return _FIRST_FIGURES.index(figure.name) if figure.name in _FIRST_FIGURES else len(_FIRST_FIGURES)
 
 
 def _evaluation_data(report: VersionReport) -> CardSection | None:

@@ -79,6 +79,10 @@ def test_each_number_of_the_page_is_in_the_json(
     assert len(said) > 150
     assert sorted(set(said) - printable_numbers(facts)) == []
     # The page says what was measured, and by which protocol.
+    order = [figure["name"] for figure in facts["metrics"]["figures"]]
+    assert order[:3] == ["recall", "precision", "accuracy"] and order[5:8] == [
+        *("false_alarm_rate", "review_rate", "routed_escape_rate"),
+    ], "Clients may read the list by position."
     recall = next(one for one in facts["metrics"]["figures"] if one["name"] == "recall")
     assert f"{100 * recall['value']:.1f}\N{NO-BREAK SPACE}%" in page
     assert facts["metrics"]["protocol"] in page
