@@ -225,6 +225,7 @@ def test_it_refuses_an_unknown_strategy(product: Product) -> None:
         Product.objects.update(pick_strategy="margin")
 
 
+@pytest.mark.slow(31)
 @pytest.mark.django_db(transaction=True)
 def test_the_migration_can_be_taken_back() -> None:
     """Parts that were routed before have no place, and stand where they arrived until they are ranked."""

@@ -58,6 +58,7 @@ def test_what_is_crowded_out_by_another_product_is_found_all_the_same(product: P
         assert [one.inspection.pk for one in nearest_labeled(point, 0, 2)] == [one.pk for one in own]
 
 
+@pytest.mark.slow(7)
 def test_the_index_answers_and_nearly_always_right(product: Product) -> None:
     make_parts_with_embeddings(product, random_vectors(1, 1000))
     for target, count in ((0, 1200), (1, 800)):

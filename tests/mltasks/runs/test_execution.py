@@ -157,6 +157,7 @@ def test_a_failed_run_can_be_tried_again(run: TrainingRun, fake_training: None) 
         training.retry(run)
 
 
+@pytest.mark.slow(6)
 def test_it_queues_even_when_the_broker_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dispatch, "current_app", Celery("alone", broker="redis://127.0.0.1:1/0", set_as_current=False))
     model = RegisteredModel.objects.create(name="alone")

@@ -57,6 +57,7 @@ def test_a_lost_hint_is_sent_again_but_not_each_time(run: TrainingRun, queue: Re
     assert queue.llen("training") == 2
 
 
+@pytest.mark.slow(6)
 def test_it_goes_on_when_the_broker_is_away(run: TrainingRun, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dispatch, "current_app", Celery("alone", broker="redis://127.0.0.1:1/0", set_as_current=False))
     TrainingRun.objects.update(created_at=Now() - timedelta(seconds=11))

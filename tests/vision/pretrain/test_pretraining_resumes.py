@@ -102,6 +102,7 @@ def test_a_taught_student_begins_where_it_was(tmp_path: Path, detail: float) -> 
     assert taught < 0.8 * blank
 
 
+@pytest.mark.slow(9)
 def test_a_stopped_lesson_goes_on_and_ends_the_same(tmp_path: Path) -> None:
     task = PretrainingTask(
         pool_images(tmp_path), [], TINY, CONFIG, "shipped", {"shipped": "shipped"}, "shipped", tmp_path / "work"

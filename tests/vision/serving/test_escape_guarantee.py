@@ -209,6 +209,7 @@ def test_it_is_not_kept_by_being_needlessly_strict() -> None:
     assert exceedances("normal", 59, PROMISE, 2000) / 2000 == pytest.approx(0.95**59, abs=0.015)
 
 
+@pytest.mark.slow(7)
 def test_it_is_kept_when_the_same_parts_calibrate_the_scores() -> None:
     draw, below = SHAPES["one in ten is hard"]
     exceeded = 0
