@@ -211,14 +211,12 @@ def validation_losses(epochs: Sequence[dict[str, Any]]) -> dict[str, list[float]
     The only training of a holdout has no name: its stages are "epoch N" and "HEAD, epoch N".
     """
     trainings = epochs_by_training(epochs)
-    prefixes = tuple(f"{training}, " for training in trainings if training)
-    unnamed = {""} & trainings.keys()
+    prefixes = {training: f"{training}, " if training else "" for training in trainings}
     return {
         name: losses
         for name, rows in trainings.items()
         if (losses := [row["validation_loss"] for row in rows if isinstance(row.get("validation_loss"), int | float)])
-        and not name.startswith(prefixes)
-        and (not unnamed or name in unnamed)
+        and not any(name != training and name.startswith(prefix) for training, prefix in prefixes.items())
     }
 
 

@@ -17,25 +17,22 @@ COLORS = {
     "line": ("#4a535e", "#7c8794"),
 }
 DARK = {name: dark for name, (dark, _) in COLORS.items()}
+_LIGHT_RULES = "".join(
+    f'[style*="{kind}: {dark}"]{{{kind}:{light}!important}}'
+    for dark, light in COLORS.values()
+    if dark != light
+    for kind in ("fill", "stroke")
+)
 # Further colors in files of earlier releases: backgrounds, and text in the color of REVIEW.
 _EARLIER_RULES = (
     '[style*="fill: #232932"]{fill:#eaedf1!important}'
     'text[style*="fill: #56b4e9"]{fill:#12608f!important}[style*="stroke: #56b4e9"]{stroke:#12608f!important}'
 )
-_MARK = b"prefers-color-scheme"
+_MARK = "prefers-color-scheme"
+_LIGHT_STYLE = f"<style>@media ({_MARK}: light){{{_LIGHT_RULES}{_EARLIER_RULES}}}</style>".encode()
 
 
 def add_light_theme(svg: bytes) -> bytes:
     """Return a stored SVG with its colors for the light theme; unchanged if it has them."""
     head, end, tail = svg.rpartition(b"</svg>")
-    return svg if _MARK in svg or not end else b"".join([head, _light_style(), end, tail])
-
-
-def _light_style() -> bytes:
-    rules = [
-        f'[style*="{kind}: {dark}"]{{{kind}:{light}!important}}'
-        for dark, light in COLORS.values()
-        if dark != light
-        for kind in ("fill", "stroke")
-    ]
-    return f"<style>@media (prefers-color-scheme: light){{{''.join(rules)}{_EARLIER_RULES}}}</style>".encode()
+    return svg if _MARK.encode() in svg or not end else b"".join([head, _LIGHT_STYLE, end, tail])

@@ -38,7 +38,7 @@ def reader(db: None, client: Client) -> Client:
 
 
 def article_text(page: str) -> str:
-    """What the article says, without its markup and charts. Times stand there as a reader's clock has them."""
+    """Return the article's text without markup and charts; its times are those of a reader's clock."""
     text = page[page.index("<article") : page.index("</article>")]
     # Unescaped last: an apostrophe is written as the number 27.
     return unescape(re.sub(r"<svg.*?</svg>|<time.*?</time>|<[^>]*>|&nbsp;", " ", text, flags=re.DOTALL))
