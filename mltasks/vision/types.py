@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, astuple, dataclass, field, fields
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -11,6 +11,10 @@ GOOD = 0
 DEFECT = 1
 # Split of the samples that no version trains on and every version is measured on
 HOLDOUT = "holdout"
+# Marks of one label
+MARKS_LIMIT = 8
+# Rounding error of a left and a width, or a top and a height, that add up to the image's side
+_SHARE_ROUNDING = 1e-6
 # Settings that are lists in JSON
 LIST_SETTINGS = ("detectors", "curve_shares")
 
@@ -66,13 +70,64 @@ class Placement(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class Mark:
+    """Rectangle that a person drew around a defect, on the upright whole image (after EXIF orientation).
+
+    Values are shares in [0, 1] of the whole image's width (``left``, ``width``) and height (``top``, ``height``), not
+    of the region's. Width and height 0 are a point, one of them 0 is a line. Raises ValueError for other values.
+    """
+
+    left: float
+    top: float
+    width: float = 0.0
+    height: float = 0.0
+
+    def __post_init__(self) -> None:
+        shares = astuple(self)
+        if not all(_is_share(share) for share in shares):
+            raise ValueError(f"A mark's left, top, width and height are numbers from 0 to 1, not {list(shares)}.")
+        if max(self.left + self.width, self.top + self.height) > 1 + _SHARE_ROUNDING:
+            raise ValueError(f"A mark lies inside the image; {list(shares)} ends outside.")
+
+    def to_json(self) -> dict[str, float]:
+        """Return plain JSON types; ``from_json`` reads them back."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: object) -> Self:
+        """Read an object with ``left``, ``top`` and, unless it is a point, ``width`` and ``height``.
+
+        Raises ValueError for missing or unknown names and as the class does.
+        """
+        names = [item.name for item in fields(cls)]
+        if not isinstance(values, Mapping) or not set(names[:2]) <= set(values) <= set(names):
+            raise ValueError("A mark is an object with left, top, width and height; a point has only left and top.")
+        return cls(**values)
+
+
+def parse_marks(values: object) -> tuple[Mark, ...]:
+    """Read the marks of one label. Raises ValueError unless it is a list of at most ``MARKS_LIMIT`` marks."""
+    if not isinstance(values, list | tuple):
+        raise ValueError("Marks are a list.")
+    if len(values) > MARKS_LIMIT:
+        raise ValueError(f"A label has at most {MARKS_LIMIT} marks, not {len(values)}.")
+    return tuple(Mark.from_json(value) for value in values)
+
+
+def _is_share(value: object) -> bool:
+    # The comparison also refuses NaN and infinity.
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1
+
+
+@dataclass(frozen=True, slots=True)
 class Sample:
     """One labeled image.
 
     ``name`` is the image's stable name in reports, ``target`` 0 (good) or 1 (defect). Samples that show the same part
     share ``group`` and are never split. ``split`` is ``train``, ``validation``, ``test``, ``fold-N`` or ``holdout``
     (never trained on). ``bit_depth`` is the number of the 16 bits that the camera uses; None if the file states it or
-    has 8 bits.
+    has 8 bits. ``marks`` show where a reviewer saw the defect; no mark says nothing about the place. ``mask`` is a
+    grayscale picture of the upright whole image's size whose pixels above 0 are the defect.
     """
 
     name: str
@@ -84,6 +139,8 @@ class Sample:
     defect_type: str = ""
     roi: Roi | None = None
     bit_depth: int | None = None
+    marks: tuple[Mark, ...] = ()
+    mask: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
