@@ -6,9 +6,11 @@ from collections.abc import Iterable
 
 from inspection.models import Inspection, Product
 from inspection.products.part_identity import PartIdentities
+from labeling.datasets.defect_places import DefectPlace, places_of_product
 from labeling.models import Label, LabelQuerySet, Recheck
 from labeling.models.defect_types import current_type_name
 from mltasks.models import DatasetSnapshot
+from mltasks.models.mask_names import mask_name
 from mltasks.snapshots import snapshots
 from mltasks.storage import object_store
 from mltasks.vision.data.disjoint_sets import DisjointSets
@@ -32,12 +34,17 @@ def samples(product: Product) -> list[Sample]:
 
     Images of one part share a group: the same part id, or the same bytes sent under two part ids. An image whose part
     id identifies no part (`part_identity`) has its own file's group; ``snapshots.freeze`` then finds near-duplicates.
+    A defective sample has the marks or the mask of its part (`defect_places`).
     """
     disputed = Recheck.objects.disputed().filter(inspection__product=product)
     labels = list(standing_labels(product).exclude(inspection__in=disputed.values("inspection")))
     group_of = part_groups((label.inspection for label in labels), PartIdentities(product))
     counting = {label.inspection.image_sha256: label for label in sorted(labels, key=lambda label: label.precedence)}
-    return [_make_sample(label, group_of[sha256]) for sha256, label in counting.items()]
+    places = places_of_product(product.pk)
+    return [
+        _make_sample(label, group_of[sha256], places.get(label.inspection_id, DefectPlace()))
+        for sha256, label in counting.items()
+    ]
 
 
 def part_groups(parts: Iterable[Inspection], identities: PartIdentities) -> dict[str, str]:
@@ -60,7 +67,7 @@ def _part_id_first(group: str) -> tuple[bool, str]:
     return not group.startswith("part "), group
 
 
-def _make_sample(label: Label, group: str) -> Sample:
+def _make_sample(label: Label, group: str, place: DefectPlace) -> Sample:
     part = label.inspection
     return Sample(
         name=part.original_filename or part.part_id or str(part.pk),
@@ -72,4 +79,6 @@ def _make_sample(label: Label, group: str) -> Sample:
         roi=Roi.from_stored(part.roi),
         bit_depth=part.bit_depth,
         split=HOLDOUT if part.holdout else "",
+        marks=place.marks,
+        mask=object_store.root() / mask_name(place.mask_sha256) if place.mask_sha256 else None,
     )

@@ -121,6 +121,14 @@ class Label(models.Model):
         related_name="labels",
     )
     comment = models.TextField(blank=True)
+    marks = models.JSONField(
+        null=True,
+        blank=True,
+        help_text=_("Rectangles around the defect, as shares of the image's sides; empty: the label states no place."),
+    )
+    mask_sha256 = models.CharField(
+        max_length=64, blank=True, default="", db_default="", help_text=_("Hash of the imported mask, if any.")
+    )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     objects = LabelQuerySet.as_manager()
@@ -132,6 +140,10 @@ class Label(models.Model):
             models.CheckConstraint(condition=Q(verdict__in=["PASS", "FAIL"]), name="label_is_pass_or_fail"),
             models.CheckConstraint(
                 condition=Q(verdict="FAIL") | Q(defect_type__isnull=True), name="good_part_has_no_defect_type"
+            ),
+            models.CheckConstraint(
+                condition=Q(verdict="FAIL") | Q(marks__isnull=True, mask_sha256=""),
+                name="good_part_has_no_place",
             ),
         ]
         indexes = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from django.contrib.auth.models import User
@@ -11,13 +12,16 @@ from django.db.models import F
 from django.db.models.functions import Coalesce, Now
 from django.utils.translation import gettext as _
 
-from inspection.models import Inspection, Product, Verdict
+from inspection.models import Inspection
 from labeling.datasets import holdout
+from labeling.datasets.defect_places import DefectPlace, place_of_part
 from labeling.models import Claim, DefectType, Label, LabelUndo, Recheck, Review
 from labeling.queue import queue
 from labeling.rechecks import double_review, recheck_resolution
-from labeling.refusals import AlreadyUndone, ClaimLost, InvalidLabel, NotStanding, PartRemoved
+from labeling.refusals import AlreadyUndone, ClaimLost, NotStanding, PartRemoved
 from labeling.review import reference_parts
+from labeling.review.label_values import find_defect_type, marks_to_store
+from mltasks.vision.types import Mark
 
 
 def resolve(
@@ -27,20 +31,21 @@ def resolve(
     defect_type: DefectType | str | None = None,
     comment: str = "",
     shown_seconds: float | None = None,
+    marks: Sequence[Mark] | None = None,
 ) -> Label:
     """Save review and label of the claim's owner, close the claim and resolve the part.
 
-    All or nothing. ``shown_seconds`` is the time on the reviewer's screen, as their page measured it. An expired lease
-    still counts while no other reviewer holds or resolved the part. The same verdict on the same claim returns the
-    first label.
+    All or nothing. ``shown_seconds`` is the time on the reviewer's screen, as their page measured it. ``marks`` show
+    where the defect is; None keeps the place of earlier labels. An expired lease still counts while no other reviewer
+    holds or resolved the part. The same verdict on the same claim returns the first label.
 
-    Raises ClaimLost, and InvalidLabel for a verdict other than PASS and FAIL, a good part with a defect type, or an
-    unknown type.
+    Raises ClaimLost, and InvalidLabel for a verdict other than PASS and FAIL, a good part with a defect type or marks,
+    too many marks, or an unknown type.
     """
     with transaction.atomic():
         part = lock_part(claim.inspection_id)
         held = Claim.objects.select_for_update(of=("self",)).annotate(now=Now()).get(pk=claim.pk)
-        kind = _find_defect_type(part.product, verdict, defect_type)
+        kind = find_defect_type(part.product, verdict, defect_type)
         earlier = Review.objects.select_related("label").filter(claim=held).first()
         if earlier is not None:
             return _earlier_label(earlier, verdict, kind)
@@ -65,28 +70,37 @@ def resolve(
             review=review,
             reviewer=held.reviewer,
             comment=comment,
+            marks=marks_to_store(verdict, marks),
         )
         return _record_label(label, answered=recheck)
 
 
 def correct(
-    inspection: Inspection, *, by: User, verdict: str, defect_type: DefectType | str | None = None, comment: str = ""
+    inspection: Inspection,
+    *,
+    by: User,
+    verdict: str,
+    defect_type: DefectType | str | None = None,
+    comment: str = "",
+    marks: Sequence[Mark] | None = None,
 ) -> Label:
     """Save a verdict without a claim, as from the history. Open claims on the part are closed.
 
     The same verdict by the same person returns the standing label, unless the verdict answers a recheck: then it
-    confirms the label. Raises InvalidLabel as ``resolve``, Disputed if two people differ and this person may not
-    adjudicate, and PartRemoved if retention removed the part.
+    confirms the label. ``marks`` replace the place of earlier labels; None keeps it. Raises InvalidLabel as
+    ``resolve``, Disputed if two people differ and this person may not adjudicate, and PartRemoved if retention removed
+    the part.
     """
     with transaction.atomic():
         part = lock_part(inspection.pk)
-        kind = _find_defect_type(part.product, verdict, defect_type)
+        kind = find_defect_type(part.product, verdict, defect_type)
         standing = standing_label(part)
         same = (
             standing
             and standing.reviewer == by
             and recheck_resolution.verdict_pair(standing) == (verdict, kind)
             and standing.comment == comment
+            and (marks is None or place_of_part(part) == DefectPlace(tuple(marks)))
         )
         recheck = recheck_resolution.find_open_recheck(part)
         answered = recheck_resolution.recheck_closed_by_correction(recheck, by)
@@ -100,6 +114,7 @@ def correct(
             provenance=recheck_resolution.label_provenance(answered, (verdict, kind)),
             reviewer=by,
             comment=comment,
+            marks=marks_to_store(verdict, marks),
         )
         return _record_label(label, answered=answered, replaced=recheck)
 
@@ -229,20 +244,3 @@ def _mark_resolved(part: Inspection) -> None:
     Inspection.objects.filter(pk=part.pk).update(resolved_at=Coalesce(F("resolved_at"), Now()))
     Claim.objects.filter(inspection=part).close()
     reference_parts.update_embedding_target(part)
-
-
-def _find_defect_type(product: Product, verdict: str, requested: DefectType | str | None) -> DefectType | None:
-    if verdict not in (Verdict.PASS, Verdict.FAIL):
-        raise InvalidLabel(_("The verdict must be PASS or FAIL, not {verdict!r}.").format(verdict=verdict))
-    if not requested:
-        return None
-    if verdict == Verdict.PASS:
-        raise InvalidLabel(_("A PASS verdict cannot have a defect type."))
-    name = requested if isinstance(requested, str) else requested.name
-    # A page that was opened before a merge or a new name still sends the old one.
-    kinds = {kind.name: kind.current for kind in product.defect_types.select_related("merged_into")}
-    if name not in kinds:
-        types = ", ".join(sorted({kind.name for kind in kinds.values()})) or _("none yet")
-        text = _("{product} has no defect type {name!r}. Its defect types: {types}.")
-        raise InvalidLabel(text.format(product=product.name, name=name, types=types))
-    return kinds[name]

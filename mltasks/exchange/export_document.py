@@ -15,11 +15,13 @@ from mltasks.models import ModelVersion, SnapshotItem
 from mltasks.snapshots.snapshots import manifest_sha256
 from mltasks.text import strict_json
 from mltasks.vision.serving import bundle
-from mltasks.vision.types import HOLDOUT
+from mltasks.vision.types import HOLDOUT, parse_marks
 
 FORMAT = 1
 MAX_FILES = 1000
 ITEM_KEYS = ("title", "image_sha256", "target", "defect_type", "group", "split", "roi")
+# Written only for items that have the value, so that earlier programs read all other documents.
+OPTIONAL_ITEM_KEYS = ("bit_depth", "marks", "mask_sha256")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _FILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}(/[A-Za-z0-9_][A-Za-z0-9._-]{0,99}){0,3}")
 T = TypeVar("T")
@@ -112,8 +114,9 @@ def _snapshot_json(version: ModelVersion) -> dict[str, Any] | None:
     if snapshot is None:
         signed: dict[str, Any] | None = json.loads(imported.document)["snapshot"] if imported else None
         return signed
-    items = snapshot.items.order_by("image_sha256").values(*ITEM_KEYS)
-    return {"number": snapshot.number, "sha256": snapshot.sha256, "items": list(items)}
+    rows = snapshot.items.order_by("image_sha256").values(*ITEM_KEYS, *OPTIONAL_ITEM_KEYS)
+    items = [{name: value for name, value in row.items() if name in ITEM_KEYS or value} for row in rows]
+    return {"number": snapshot.number, "sha256": snapshot.sha256, "items": items}
 
 
 def _parse_snapshot(data: Mapping[str, Any]) -> SnapshotSummary:
@@ -128,10 +131,17 @@ def _parse_snapshot(data: Mapping[str, Any]) -> SnapshotSummary:
 
 
 def _parse_item(data: Any) -> SnapshotItem:
-    if not isinstance(data, dict) or sorted(data) != sorted(ITEM_KEYS) or data["target"] not in (0, 1):
+    names = set(data) - set(OPTIONAL_ITEM_KEYS) if isinstance(data, dict) else set()
+    if names != set(ITEM_KEYS) or data["target"] not in (0, 1):
         raise ValueError("an item of its snapshot is invalid")
     texts = {name: _get_typed(data, name, str) for name in ITEM_KEYS if name != "target"}
-    return SnapshotItem(**texts, target=_get_typed(data, "target", int))
+    return SnapshotItem(
+        **texts,
+        target=_get_typed(data, "target", int),
+        bit_depth=_get_count(data, "bit_depth") if "bit_depth" in data else None,
+        marks=[mark.to_json() for mark in parse_marks(data.get("marks", []))] or None,
+        mask_sha256=_get_sha256(data, "mask_sha256") if "mask_sha256" in data else "",
+    )
 
 
 def _parse_protocol(report: Mapping[str, Any]) -> str:

@@ -10,8 +10,9 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from mltasks.models.mask_names import mask_name
 from mltasks.models.model_fields import append_only
-from mltasks.vision.types import Roi, Sample
+from mltasks.vision.types import Roi, Sample, parse_marks
 
 
 class RegisteredModel(models.Model):
@@ -55,7 +56,7 @@ class DatasetSnapshot(models.Model):
         return self.good + self.defective
 
     def samples(self, media_root: Path) -> list[Sample]:
-        """Return the items as samples for training, with image paths under ``media_root``."""
+        """Return the items as samples for training, with images and masks under ``media_root``."""
         return [item.as_sample(media_root) for item in self.items.order_by("id")]
 
 
@@ -74,6 +75,10 @@ class SnapshotItem(models.Model):
     bit_depth = models.PositiveSmallIntegerField(
         null=True, blank=True, help_text=_("Bits of 16 that are scaled to 8; empty for images of 8 bits.")
     )
+    marks = models.JSONField(null=True, blank=True, help_text=_("Where a person marked the defect; empty: nowhere."))
+    mask_sha256 = models.CharField(
+        max_length=64, blank=True, default="", db_default="", help_text=_("Hash of the mask of the defect, if any.")
+    )
 
     class Meta:
         constraints = [
@@ -89,7 +94,7 @@ class SnapshotItem(models.Model):
         return f"{self.title} ({'defective' if self.target else 'good'})"
 
     def as_sample(self, media_root: Path) -> Sample:
-        """Return the item as a sample for training, with its image path under ``media_root``."""
+        """Return the item as a sample for training, with its image and mask under ``media_root``."""
         return Sample(
             name=self.title,
             sha256=self.image_sha256,
@@ -100,4 +105,6 @@ class SnapshotItem(models.Model):
             defect_type=self.defect_type,
             roi=Roi.from_stored(self.roi),
             bit_depth=self.bit_depth,
+            marks=parse_marks(self.marks or []),
+            mask=media_root / mask_name(self.mask_sha256) if self.mask_sha256 else None,
         )

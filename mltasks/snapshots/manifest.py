@@ -7,22 +7,30 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from mltasks.models import DatasetSnapshot, SnapshotItem
+from mltasks.models.mask_names import mask_name
 from mltasks.snapshots.snapshots import manifest_line
 
 # A spreadsheet executes a cell with such a prefix (OWASP, CSV injection); so it does after a tab or a return.
 _FORMULA_PREFIXES = ("=", "+", "-", "@", "\t", "\r")
 _BATCH_SIZE = 1000
-HEADER = ("name", "sha256", "label", "defect type", "group", "split", "region", "image")
+# New columns go to the end: programs may read columns by position.
+HEADER = ("name", "sha256", "label", "defect type", "group", "split", "region", "image", "marks", "mask")
 
 
 def spreadsheet_safe(text: str) -> str:
     """Return the text, behind an apostrophe if a spreadsheet would execute it."""
     return f"'{text}" if text.startswith(_FORMULA_PREFIXES) else text
+
+
+def marks_cell(marks: Any) -> str:
+    """Return stored marks as JSON; empty without marks."""
+    return json.dumps(marks) if marks else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +49,7 @@ def jsonl_lines(snapshot: DatasetSnapshot) -> Iterator[bytes]:
 def csv_lines(snapshot: DatasetSnapshot) -> Iterator[bytes]:
     """Yield a UTF-8 CSV with a header and one line per image.
 
-    Each line has the image's name for people and its path below MEDIA_ROOT.
+    Each line has the image's name for people, and the paths of image and mask below MEDIA_ROOT.
     """
     yield _csv_line(HEADER)
     yield from (_csv_line(_cells(item)) for item in _items(snapshot))
@@ -67,7 +75,8 @@ def _items(snapshot: DatasetSnapshot) -> Iterator[SnapshotItem]:
 def _cells(item: SnapshotItem) -> Sequence[Any]:
     label = "FAIL" if item.target else "PASS"
     title, defect_type, group = map(spreadsheet_safe, (item.title, item.defect_type, item.group))
-    return (title, item.image_sha256, label, defect_type, group, item.split, item.roi, item.image_name)
+    place = (marks_cell(item.marks), mask_name(item.mask_sha256) if item.mask_sha256 else "")
+    return (title, item.image_sha256, label, defect_type, group, item.split, item.roi, item.image_name, *place)
 
 
 def _csv_line(cells: Sequence[Any]) -> bytes:

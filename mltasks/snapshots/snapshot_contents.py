@@ -38,13 +38,14 @@ class SplitCounts:
 class SnapshotContents:
     """Counts of a snapshot.
 
-    Images by split, defective images by type (``""`` for no type), images by region (``""`` for the whole image), and
-    the number of parts.
+    Images by split, defective images by type (``""`` for no type), images by region (``""`` for the whole image),
+    defective images with marks or a mask, and the number of parts.
     """
 
     splits: list[SplitCounts]
     defect_types: dict[str, int]
     regions: dict[str, int]
+    with_place: int
     parts: int
 
 
@@ -85,7 +86,10 @@ def count_contents(snapshot: DatasetSnapshot) -> SnapshotContents:
         splits=[SplitCounts(name, split_text(name), splits[name, GOOD], splits[name, DEFECT]) for name in names],
         defect_types=dict(sorted(types.items())),
         regions=dict(sorted(regions.items())),
-        parts=snapshot.items.aggregate(parts=Count("group", distinct=True))["parts"],
+        **snapshot.items.aggregate(
+            parts=Count("group", distinct=True),
+            with_place=Count("id", filter=Q(marks__isnull=False) | ~Q(mask_sha256="")),
+        ),
     )
 
 

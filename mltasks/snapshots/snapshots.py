@@ -15,6 +15,7 @@ from django.db import transaction
 from django.db.models import Max
 
 from mltasks.models import DatasetSnapshot, RegisteredModel, SnapshotItem
+from mltasks.models.mask_names import mask_name, mask_sha256
 from mltasks.storage import object_store
 from mltasks.vision.data.duplicate_groups import file_group, group_samples
 from mltasks.vision.data.splits import assign_splits
@@ -25,7 +26,7 @@ _BATCH_SIZE = 1000
 
 
 class SnapshotDamaged(RuntimeError):  # noqa: N818 - a state of the thing, named as the operator sees it
-    """Error for images that are missing from disk or have changed since the snapshot was frozen."""
+    """Error for images or masks that are missing from disk or have changed since the snapshot was frozen."""
 
 
 def freeze(model: RegisteredModel, samples: Iterable[Sample], config: TrainConfig) -> DatasetSnapshot:
@@ -65,30 +66,43 @@ def _assign_splits(samples: Sequence[Sample], config: TrainConfig) -> list[Sampl
 
 @contextmanager
 def local_samples(snapshot: DatasetSnapshot) -> Iterator[list[Sample]]:
-    """Yield the snapshot's verified samples; their images stay on this machine in the block.
+    """Yield the snapshot's verified samples; their images and masks stay on this machine in the block.
 
     Raises SnapshotDamaged as ``verified_samples`` does, and StoreUnreachable if a bucket stays unreachable for minutes.
     """
-    files = snapshot.items.values_list("image_name", "image_sha256")
+    images = snapshot.items.values_list("image_name", "image_sha256")
+    masks = snapshot.items.exclude(mask_sha256="").values_list("mask_sha256", flat=True)
+    files = [*images, *((mask_name(sha256), sha256) for sha256 in masks)]
     with object_store.local_images(files, object_store.RETRY_PAUSES) as root:
         yield verified_samples(snapshot, root)
 
 
 def verified_samples(snapshot: DatasetSnapshot, root: Path | None = None) -> list[Sample]:
-    """Return the snapshot's samples for training, after verifying each image by its hash.
+    """Return the snapshot's samples for training, after verifying each image and mask by its hash.
 
-    Images lie below ``root`` or else MEDIA_ROOT. Raises SnapshotDamaged naming the first damaged images; locked images
-    are verified, too.
+    The files lie below ``root`` or else MEDIA_ROOT. Raises SnapshotDamaged naming the first damaged images; locked
+    images are verified, too.
     """
     samples = snapshot.samples(root or Path(settings.MEDIA_ROOT))
-    bad = [sample.name for sample in samples if not sample.path.is_file() or file_sha256(sample.path) != sample.sha256]
+    bad = [sample.name for sample in samples if not all(_is_intact(*file) for file in _files(sample))]
     if bad:
         names = ", ".join(bad[:3]) + (" …" if len(bad) > 3 else "")
         raise SnapshotDamaged(
-            f"{len(bad)} of {len(samples)} images of {snapshot} are missing from disk or changed: {names}. "
+            f"{len(bad)} of {len(samples)} images or masks of {snapshot} are missing from disk or changed: {names}. "
             "Restore them from a backup, or retrain on a new snapshot."
         )
     return [sample for sample in samples if sample.split != HOLDOUT]
+
+
+def _files(sample: Sample) -> Iterator[tuple[Path, str]]:
+    """Yield image and mask of a sample, each with its recorded sha256."""
+    yield sample.path, sample.sha256
+    if sample.mask is not None:
+        yield sample.mask, mask_sha256(sample.mask)
+
+
+def _is_intact(path: Path, sha256: str) -> bool:
+    return path.is_file() and file_sha256(path) == sha256
 
 
 def _refuse_duplicates(samples: Sequence[Sample]) -> None:
@@ -128,6 +142,8 @@ def _to_item(sample: Sample) -> SnapshotItem:
         group=sample.group,
         split=sample.split,
         bit_depth=sample.bit_depth,
+        marks=[mark.to_json() for mark in sample.marks] or None,
+        mask_sha256=mask_sha256(sample.mask) if sample.mask else "",
         roi=f"{sample.roi.x},{sample.roi.y},{sample.roi.width},{sample.roi.height}" if sample.roi else "",
     )
 
@@ -144,9 +160,13 @@ def manifest_line(item: SnapshotItem) -> bytes:
     """Return the item's line of the manifest, as the hash includes it.
 
     The line is a JSON list with a newline: image sha256, 0 for good or 1 for defective, defect type, group, split,
-    region, and the bit depth for 16-bit images.
+    region, and the bit depth for 16-bit images. A defect with marks or a mask has three more values: the bit depth or
+    null, the marks, and the mask's sha256 or an empty text.
     """
     line = [item.image_sha256, item.target, item.defect_type, item.group, item.split, item.roi]
-    # Lines of 8-bit images are as they were before bit depths existed, so that their hashes stay.
-    depth = [] if item.bit_depth is None else [item.bit_depth]
-    return json.dumps(line + depth).encode() + b"\n"
+    # Lines of images without these values are as they were before the values existed, so that their hashes stay.
+    if item.marks or item.mask_sha256:
+        line += [item.bit_depth, item.marks or [], item.mask_sha256]
+    elif item.bit_depth is not None:
+        line += [item.bit_depth]
+    return json.dumps(line, sort_keys=True).encode() + b"\n"

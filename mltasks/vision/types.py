@@ -13,6 +13,7 @@ DEFECT = 1
 HOLDOUT = "holdout"
 # Marks of one label
 MARKS_LIMIT = 8
+_SHARE_DIGITS = 6
 # Rounding error of a left and a width, or a top and a height, that add up to the image's side
 _SHARE_ROUNDING = 1e-6
 # Settings that are lists in JSON
@@ -74,7 +75,8 @@ class Mark:
     """Rectangle that a person drew around a defect, on the upright whole image (after EXIF orientation).
 
     Values are shares in [0, 1] of the whole image's width (``left``, ``width``) and height (``top``, ``height``), not
-    of the region's. Width and height 0 are a point, one of them 0 is a line. Raises ValueError for other values.
+    of the region's, rounded to a millionth. Width and height 0 are a point, one of them 0 is a line. Raises ValueError
+    for other values.
     """
 
     left: float
@@ -88,6 +90,9 @@ class Mark:
             raise ValueError(f"A mark's left, top, width and height are numbers from 0 to 1, not {list(shares)}.")
         if max(self.left + self.width, self.top + self.height) > 1 + _SHARE_ROUNDING:
             raise ValueError(f"A mark lies inside the image; {list(shares)} ends outside.")
+        for item, share in zip(fields(self), shares, strict=True):
+            # One spelling of each number (0.0 for -0.0 and 0), so that a snapshot's hash survives its storage.
+            object.__setattr__(self, item.name, round(float(share), _SHARE_DIGITS) + 0.0)
 
     def to_json(self) -> dict[str, float]:
         """Return plain JSON types; ``from_json`` reads them back."""

@@ -5,25 +5,30 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import json
 import re
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.test import Client
 
 from inspection.models import Inspection, Product
 from labeling.queue import queue
 from mltasks.models import DatasetSnapshot
+from mltasks.models.mask_names import mask_name
 from mltasks.snapshots import snapshot_contents
 from mltasks.snapshots.snapshots import freeze
-from mltasks.vision.types import Roi
+from mltasks.vision.types import Mark, Roi
 from tests.labeling.conftest import make_part
 from tests.labeling.trainable_labels import label_drawn_parts
 from tests.tiny_model import GOOD, PLAIN_CONFIG, MakeVersion, labeled_samples
 
 ADDRESS = "/models/plate/snapshot-1/"
+MASK = "ab" * 32
 
 
 pytestmark = pytest.mark.usefixtures("own_folders")
@@ -33,9 +38,11 @@ pytestmark = pytest.mark.usefixtures("own_folders")
 def snapshot(product: Product) -> DatasetSnapshot:
     """Of the drawn parts, each of which somebody labeled; one has a name that a spreadsheet would run."""
     label_drawn_parts(product)
-    first, *others = labeled_samples()
+    first, *others, marked, masked = labeled_samples()
     named = replace(first, name="=cmd|' /C calc'!A0", roi=Roi(1, 2, 30, 40))
-    return freeze(product.registered_model, [named, *others], PLAIN_CONFIG)
+    marked = replace(marked, marks=(Mark(0.5, 0.25), Mark(0, 0, 1, 1)))
+    masked = replace(masked, mask=Path(settings.MEDIA_ROOT) / mask_name(MASK))
+    return freeze(product.registered_model, [named, *others, marked, masked], PLAIN_CONFIG)
 
 
 @pytest.fixture
@@ -63,6 +70,17 @@ def test_the_manifest_hashes_to_what_was_frozen(
     assert sum(row["label"] == "PASS" for row in rows) == GOOD
     run_by_no_sheet = next(row for row in rows if row["region"])
     assert (run_by_no_sheet["name"][:2], run_by_no_sheet["region"]) == ("'=", "1,2,30,40")
+
+
+def test_the_manifest_and_the_page_show_marks_and_masks(reader: Client, snapshot: DatasetSnapshot) -> None:
+    rows = list(csv.DictReader(io.StringIO(manifest_bytes(reader, "csv").decode(), newline="")))
+    assert [json.loads(row["marks"]) for row in rows if row["marks"]] == [
+        [Mark(0.5, 0.25).to_json(), Mark(0, 0, 1, 1).to_json()]
+    ]
+    assert [row["mask"] for row in rows if row["mask"]] == [mask_name(MASK)]
+    answer = reader.get(ADDRESS)
+    assert answer.context["contents"].with_place == 2
+    assert "2 marks" in answer.content.decode()
 
 
 def test_it_walks_all_items_page_by_page(

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import random
 import threading
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -24,14 +26,17 @@ from mltasks.exchange import exchange_archive, signing, trust_store, version_imp
 from mltasks.exchange.import_validation import ImportRefused
 from mltasks.exchange.version_import import import_version
 from mltasks.models import ImportedVersion, ModelVersion, RegisteredModel, TrainingRun, TrustedPlant
+from mltasks.models.mask_names import mask_name
 from mltasks.models.trusted_plants import format_fingerprint
 from mltasks.registry import registry, scorers
 from mltasks.runs import orphaned_files, run_recovery
+from mltasks.snapshots.snapshots import freeze
 from mltasks.storage import version_store
 from mltasks.storage.store_errors import StoreUnreachable
 from mltasks.text import strict_json
 from mltasks.training.verification import record, verify
 from mltasks.vision.serving import bundle
+from mltasks.vision.types import Mark
 from tests.mltasks.conftest import make_person
 from tests.mltasks.export_archives import (
     ArchiveDocument,
@@ -44,7 +49,7 @@ from tests.mltasks.export_archives import (
 )
 from tests.mltasks.tiny_version import shrink
 from tests.s3 import SharedBucket
-from tests.tiny_model import PLAIN_CONFIG, MakeVersion, replace_file
+from tests.tiny_model import PLAIN_CONFIG, MakeVersion, labeled_samples, replace_file
 
 GREY = np.full((PLAIN_CONFIG.height, PLAIN_CONFIG.width, 3), 100, np.uint8)
 
@@ -113,6 +118,49 @@ def test_it_arrives_as_a_candidate_that_scores_the_same(
     )
     with pytest.raises(ProgrammingError, match="Cannot update or delete"), transaction.atomic():
         ImportedVersion.objects.update(plant="South")
+
+
+def _train_on_marks(version: ModelVersion) -> None:
+    """Let the version's snapshot be one with marks, a mask, and a bit depth."""
+    *samples, plain, marked, masked = labeled_samples()
+    mask = Path(configured.MEDIA_ROOT) / mask_name("ab" * 32)
+    changed = [replace(plain, bit_depth=12), replace(marked, marks=(Mark(1 / 3, 0, 0.1, 0.2),))]
+    snapshot = freeze(version.model, [*samples, *changed, replace(masked, mask=mask)], PLAIN_CONFIG)
+    TrainingRun.objects.filter(pk=version.run_id).update(snapshot=snapshot)
+
+
+def test_marks_masks_and_bit_depths_of_its_snapshot_come_with_it(
+    version: ModelVersion, local_model: RegisteredModel, other_plant: OtherPlant
+) -> None:
+    _train_on_marks(version)
+    version = ModelVersion.objects.get(pk=version.pk)
+    came = import_version(local_model, other_plant.export(version), by=None)
+    assert {one.check: one.passed for one in verify(came)}["snapshot"]
+    items = json.loads(came.imported.document)["snapshot"]["items"]
+    assert sorted(len(item) for item in items) == [*[7] * (len(items) - 3), 8, 8, 8]
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        {"marks": [{"left": 0.5, "top": 0.5}]},
+        {"marks": [{"left": 2, "top": 0}]},
+        {"mask_sha256": "x"},
+        {"bit_depth": True},
+    ],
+)
+def test_an_item_with_another_place_is_refused(
+    place: dict[str, Any], version: ModelVersion, local_model: RegisteredModel, other_plant: OtherPlant
+) -> None:
+    _train_on_marks(version)
+    version = ModelVersion.objects.get(pk=version.pk)
+
+    def change(document: ArchiveDocument, members: Members) -> None:
+        document["snapshot"]["items"][0].update(place)
+
+    with pytest.raises(ImportRefused, match=r"the hash of its|A mark|is not a sha256|wrong type"):
+        import_version(local_model, other_plant.export(version, change), by=None)
+    assert_nothing_imported(local_model)
 
 
 def test_it_comes_in_once(version: ModelVersion, local_model: RegisteredModel, other_plant: OtherPlant) -> None:

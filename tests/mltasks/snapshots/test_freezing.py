@@ -13,10 +13,11 @@ from django.db import ProgrammingError
 from PIL import Image
 
 from mltasks.models import DatasetSnapshot, RegisteredModel, SnapshotItem
-from mltasks.snapshots.snapshots import SnapshotDamaged, freeze, manifest_line, verified_samples
+from mltasks.models.mask_names import mask_name
+from mltasks.snapshots.snapshots import SnapshotDamaged, freeze, manifest_line, manifest_sha256, verified_samples
 from mltasks.vision.data.duplicate_groups import file_group
 from mltasks.vision.data.splits import NotEnoughLabels
-from mltasks.vision.types import HOLDOUT, Roi, Sample
+from mltasks.vision.types import HOLDOUT, Mark, Roi, Sample
 from tests.tiny_model import GOOD, PLAIN_CONFIG, labeled_samples
 
 
@@ -49,6 +50,49 @@ def test_it_keeps_bit_depths_and_the_hashes_of_sets_without_them(model: Register
     assert deep.sha256 != plain.sha256
     lines = [json.loads(manifest_line(item)) for item in deep.items.all()]
     assert sorted(len(line) for line in lines) == [*[6] * (len(samples) - 1), 7]
+
+
+def with_mask(sample: Sample) -> Sample:
+    """The sample with a stored mask."""
+    content = f"mask of {sample.name}".encode()
+    mask = Path(settings.MEDIA_ROOT) / mask_name(hashlib.sha256(content).hexdigest())
+    mask.parent.mkdir(parents=True, exist_ok=True)
+    mask.write_bytes(content)
+    return replace(sample, mask=mask)
+
+
+def test_it_keeps_marks_and_masks_and_the_hashes_of_sets_without_them(model: RegisteredModel) -> None:
+    samples = labeled_samples()
+    plain = freeze(model, samples, PLAIN_CONFIG)
+    marked = replace(samples[-1], marks=(Mark(0.1, 0.2, 0.3, 0.05), Mark(1 / 3, 0)), bit_depth=12)
+    masked = with_mask(samples[-2])
+    snapshot = freeze(model, [*samples[:-2], masked, marked], PLAIN_CONFIG)
+
+    frozen = {sample.name: replace(sample, split="") for sample in verified_samples(snapshot)}
+    assert (frozen[marked.name], frozen[masked.name]) == (marked, masked)
+    assert frozen[samples[0].name] == samples[0]
+    assert snapshot.sha256 != plain.sha256
+    # From the rows, as a verification reads them.
+    assert manifest_sha256(snapshot.items.order_by("image_sha256")) == snapshot.sha256
+    lines = {item.title: json.loads(manifest_line(item))[6:] for item in snapshot.items.all()}
+    assert masked.mask is not None
+    assert lines == {sample.name: [] for sample in samples} | {
+        marked.name: [12, [mark.to_json() for mark in marked.marks], ""],
+        masked.name: [None, [], masked.mask.stem],
+    }
+
+
+def test_it_notices_a_mask_that_changed_on_disk(model: RegisteredModel) -> None:
+    *samples, last = labeled_samples()
+    masked = with_mask(last)
+    snapshot = freeze(model, [*samples, masked], PLAIN_CONFIG)
+    assert masked.mask is not None
+    masked.mask.write_bytes(b"another")
+    with pytest.raises(SnapshotDamaged, match=f"1 of {snapshot.total} .*{masked.name}"):
+        verified_samples(snapshot)
+    masked.mask.unlink()
+    with pytest.raises(SnapshotDamaged, match="missing"):
+        verified_samples(snapshot)
 
 
 def test_its_time_is_known_at_once(snapshot: DatasetSnapshot) -> None:

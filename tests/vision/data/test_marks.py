@@ -22,6 +22,12 @@ def test_a_point_needs_no_size() -> None:
     assert Mark.from_json({"left": 0.5, "top": 0.25}) == Mark(0.5, 0.25, 0, 0)
 
 
+def test_a_number_has_one_spelling() -> None:
+    spelled = [json.dumps(mark.to_json()) for mark in (Mark(-0.0, 1, 0, 0), Mark(0, 1.0000000001 - 1e-9))]
+    assert spelled == ['{"left": 0.0, "top": 1.0, "width": 0.0, "height": 0.0}'] * 2
+    assert Mark(1 / 3, 0).left == 0.333333
+
+
 def test_sides_that_add_up_to_the_image_may_round() -> None:
     assert Mark(0.7, 0.1, 0.3000000001, 0.9).left == 0.7
 
