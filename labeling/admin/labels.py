@@ -78,7 +78,7 @@ class LabelAdmin(LabeledPartAdmin):
     )
     list_select_related = ("inspection", "defect_type__product", "defect_type__merged_into", "reviewer", "undo__by")
     date_hierarchy = "created_at"
-    fields = ("large_picture", "inspection", "verdict", "defect_type", *LABEL_COLUMNS)
+    fields = ("large_picture", "inspection", "verdict", "defect_type", *LABEL_COLUMNS, "marks", "mask_sha256")
     readonly_fields = ("large_picture", "status", "created_at")
     actions = ("export", "take_back")
 

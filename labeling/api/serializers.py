@@ -16,7 +16,8 @@ from labeling.queue.near_duplicate_claims import MAX_NEAR_DUPLICATES
 from labeling.queue.queue import MAX_HELD_CLAIMS
 from labeling.rechecks import recheck_resolution
 from labeling.review import blinding
-from mltasks.api.request_fields import RequestSerializer, TextField
+from mltasks.api.request_fields import NumberField, RequestSerializer, TextField
+from mltasks.vision.types import MARKS_LIMIT, Mark
 
 MAX_COMMENT_LENGTH = 2000
 
@@ -85,6 +86,22 @@ class ClaimSerializer(serializers.ModelSerializer[Claim]):
         return VerdictPairItemSerializer(recheck_resolution.disputed_labels(self._recheck), many=True).data
 
 
+class MarkSerializer(RequestSerializer):
+    """Rectangle on the upright whole image, in shares of its sides; width and height 0 are a point."""
+
+    left = NumberField(min_value=0, max_value=1)
+    top = NumberField(min_value=0, max_value=1)
+    width = NumberField(min_value=0, max_value=1, default=0.0)
+    height = NumberField(min_value=0, max_value=1, default=0.0)
+
+    def to_internal_value(self, data: Any) -> Mark:
+        """Return the mark. Raises ValidationError, also for a mark that ends outside the image."""
+        try:
+            return Mark(**super().to_internal_value(data))
+        except ValueError as error:
+            raise serializers.ValidationError(str(error)) from None
+
+
 class VerdictRequestSerializer(RequestSerializer):
     """Verdict of a person on a part."""
 
@@ -93,6 +110,13 @@ class VerdictRequestSerializer(RequestSerializer):
         required=False, allow_blank=True, default="", help_text="Name of one of the product's defect types, on FAIL."
     )
     comment = TextField(required=False, allow_blank=True, default="", max_length=MAX_COMMENT_LENGTH)
+    marks = serializers.ListField(
+        child=MarkSerializer(),
+        required=False,
+        allow_null=True,
+        max_length=MARKS_LIMIT,
+        help_text="Where the defect is, on FAIL. Without this field, marks of earlier labels stay; [] withdraws them.",
+    )
 
 
 class SecondsField(serializers.FloatField):
@@ -141,6 +165,7 @@ class LabelSerializer(serializers.ModelSerializer[Label]):
     verdict = serializers.ChoiceField([Verdict.PASS.value, Verdict.FAIL.value], read_only=True)
     defect_type = serializers.SerializerMethodField()
     reviewer = serializers.SlugRelatedField[Any](slug_field="username", read_only=True, allow_null=True)
+    marks = serializers.SerializerMethodField()
     undone = serializers.SerializerMethodField()
 
     class Meta:
@@ -154,6 +179,7 @@ class LabelSerializer(serializers.ModelSerializer[Label]):
             "provenance",
             "reviewer",
             "comment",
+            "marks",
             "created_at",
             "undone",
         )
@@ -163,6 +189,11 @@ class LabelSerializer(serializers.ModelSerializer[Label]):
     def get_defect_type(self, label: Label) -> str:
         """Return the type's name today; empty if no type was named."""
         return current_type_name(label.defect_type)
+
+    @extend_schema_field(MarkSerializer(many=True))
+    def get_marks(self, label: Label) -> Any:
+        """Return the marks that the label states; empty if it states none."""
+        return label.marks or []
 
     @extend_schema_field(bool)
     def get_undone(self, label: Label) -> bool:

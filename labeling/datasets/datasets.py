@@ -10,7 +10,6 @@ from labeling.datasets.defect_places import DefectPlace, places_of_product
 from labeling.models import Label, LabelQuerySet, Recheck
 from labeling.models.defect_types import current_type_name
 from mltasks.models import DatasetSnapshot
-from mltasks.models.mask_names import mask_name
 from mltasks.snapshots import snapshots
 from mltasks.storage import object_store
 from mltasks.vision.data.disjoint_sets import DisjointSets
@@ -80,5 +79,5 @@ def _make_sample(label: Label, group: str, place: DefectPlace) -> Sample:
         bit_depth=part.bit_depth,
         split=HOLDOUT if part.holdout else "",
         marks=place.marks,
-        mask=object_store.root() / mask_name(place.mask_sha256) if place.mask_sha256 else None,
+        mask=object_store.root() / place.mask_name if place.mask_name else None,
     )

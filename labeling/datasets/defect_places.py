@@ -13,6 +13,7 @@ from django.db.models import Exists, OuterRef, Q
 
 from inspection.models import Inspection, Verdict
 from labeling.models import Label, LabelQuerySet
+from mltasks.models.mask_names import mask_name
 from mltasks.vision.types import Mark, parse_marks
 
 
@@ -22,6 +23,16 @@ class DefectPlace:
 
     marks: tuple[Mark, ...] = ()
     mask_sha256: str = ""
+
+    @property
+    def mask_name(self) -> str:
+        """Return the path of the mask below MEDIA_ROOT; empty without a mask."""
+        return mask_name(self.mask_sha256) if self.mask_sha256 else ""
+
+
+def stated_place(label: Label) -> DefectPlace:
+    """Return the place that the label itself states, empty if it states none."""
+    return DefectPlace(parse_marks(label.marks or []), label.mask_sha256)
 
 
 def places_of_product(product_id: int) -> dict[UUID, DefectPlace]:

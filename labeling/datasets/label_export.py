@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import IO, BinaryIO
 
 from inspection.models import Product
 from labeling.datasets.datasets import standing_labels
+from labeling.datasets.defect_places import DefectPlace, places_of_product, stated_place
 from labeling.models import Label
 from labeling.models.defect_types import current_type_name
-from mltasks.snapshots.manifest import spreadsheet_safe
+from mltasks.snapshots.manifest import marks_cell, spreadsheet_safe
 
 # New columns go to the end: programs may read columns by position.
 CSV_HEADER = (
@@ -25,28 +26,32 @@ CSV_HEADER = (
     "inspection_id",
     "station",
     "received_at",
+    "marks",
+    "mask",
 )
 
 
 def export_labels(product: Product, output: BinaryIO) -> int:
     """Write every labeled image, oldest part first; return how many. Raises OSError.
 
-    UTF-8, times in ISO 8601.
+    UTF-8, times in ISO 8601. Marks are JSON, masks are paths below MEDIA_ROOT; both are those of the part, also if an
+    earlier label states them (`defect_places`).
     """
     standing = standing_labels(product).select_related("inspection__station")
     labels = sorted(standing, key=lambda label: (label.inspection.received_at, label.pk))
     text = io.TextIOWrapper(output, encoding="utf-8", newline="")
-    write_csv(text, labels)
+    places = places_of_product(product.pk)
+    write_csv(text, labels, lambda label: places.get(label.inspection_id, DefectPlace()))
     text.detach()
     return len(labels)
 
 
-def write_csv(file: IO[str], labels: Iterable[Label]) -> None:
+def write_csv(file: IO[str], labels: Iterable[Label], place_of: Callable[[Label], DefectPlace] = stated_place) -> None:
     """Write the header and one line a label, safe to open in a spreadsheet."""
     writer = csv.writer(file)
     writer.writerow(CSV_HEADER)
     for label in labels:
-        part = label.inspection
+        part, place = label.inspection, place_of(label)
         cells = [
             spreadsheet_safe(part.original_filename or part.part_id or str(part.pk)),
             part.image_sha256,
@@ -58,5 +63,7 @@ def write_csv(file: IO[str], labels: Iterable[Label]) -> None:
             part.pk,
             spreadsheet_safe(part.station.name if part.station else ""),
             part.received_at.isoformat(),
+            marks_cell([mark.to_json() for mark in place.marks]),
+            place.mask_name,
         ]
         writer.writerow(cells)

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from inspection.models import Inspection
 from inspection.models.choices import verdict_label
@@ -92,11 +93,19 @@ def _label_events(part: Inspection) -> Iterator[TimelineEvent]:
         if label.review:
             origin = _("after {seconds} s").format(seconds=f"{label.review.seconds:.0f}")
         text = _label_text(label).format(verdict=verdict, person=label.reviewer)
-        detail = _with_comment(origin, label.comment)
+        detail = _with_comment(" · ".join([origin, *_place_texts(label)]), label.comment)
         yield TimelineEvent(label.created_at, label.verdict.lower(), text, detail, label)
         if hasattr(label, "undo"):
             text = _("{verdict} undone by {person}").format(verdict=verdict, person=label.undo.by)
             yield TimelineEvent(label.undo.created_at, "undo", text)
+
+
+def _place_texts(label: Label) -> Iterator[str]:
+    if label.mask_sha256:
+        yield _("with a mask")
+    if label.marks is not None:
+        count = len(label.marks)
+        yield ngettext("{number} mark", "{number} marks", count).format(number=count)
 
 
 def _with_comment(text: str, comment: str) -> str:

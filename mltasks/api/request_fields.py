@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -37,6 +38,16 @@ class TextField(serializers.CharField):
         if not isinstance(data, str):
             self.fail("invalid")
         return super().to_internal_value(data)
+
+
+class NumberField(serializers.FloatField):
+    """Number field that refuses texts and booleans; the library's own field converts them."""
+
+    def to_internal_value(self, data: Any) -> float:
+        """Return the number. Raises ValidationError for anything else, NaN and infinity."""
+        if isinstance(data, bool) or not isinstance(data, int | float) or not math.isfinite(data):
+            self.fail("invalid")
+        return float(data)
 
 
 def unknown_fields_message(names: Iterable[str], known_names: Iterable[str]) -> str:

@@ -101,8 +101,80 @@ def test_a_verdict_becomes_a_label(client: APIClient, part: Inspection) -> None:
         "source": "review",
         "provenance": "single",
         "reviewer": "ada",
+        "marks": [],
         "undone": False,
     }
+
+
+SPOT = {"left": 0.5, "top": 0.25, "width": 0.0, "height": 0.0}
+
+
+def test_a_verdict_may_mark_the_defect(client: APIClient, part: Inspection) -> None:
+    claim = claim_json(client)["claim"]
+    marks = [{"left": 0.5, "top": 0.25}, {"left": 0, "top": 0.75, "width": 1, "height": 0.125}]
+    answer = client.post(f"/api/v1/queue/{claim}/verdict/", {"verdict": "FAIL", "marks": marks})
+    stored = [SPOT, {"left": 0.0, "top": 0.75, "width": 1.0, "height": 0.125}]
+    assert (answer.status_code, answer.json()["marks"]) == (201, stored)
+    assert Label.objects.get().marks == stored
+    assert client.post(f"/api/v1/labels/{answer.json()['id']}/undo/").json()["marks"] == stored
+
+
+def test_a_correction_may_move_withdraw_or_keep_the_marks(client: APIClient, part: Inspection) -> None:
+    address = f"/api/v1/inspections/{part.pk}/label/"
+    for said, stored in (
+        ({"marks": [SPOT]}, [SPOT]),
+        ({"comment": "deep"}, None),
+        ({"comment": "no", "marks": None}, None),
+        ({"comment": "nowhere", "marks": []}, []),
+    ):
+        answer = client.post(address, {"verdict": "FAIL", **said})
+        assert (answer.status_code, answer.json()["marks"]) == (201, stored or [])
+        assert Label.objects.get(pk=answer.json()["id"]).marks == stored
+
+
+HOSTILE_MARKS: list[Any] = [
+    "[]",
+    {"left": 0.5, "top": 0.5},
+    [None],
+    [[0.1, 0.2, 0.3, 0.4]],
+    [{"left": 0.5}],
+    [SPOT | {"left": -0.01}],
+    [SPOT | {"top": 1.01}],
+    [SPOT | {"width": 0.51}],
+    [SPOT | {"left": "0.5"}],
+    [SPOT | {"left": True}],
+    [SPOT | {"left": None}],
+    [SPOT | {"left": [0.5]}],
+    [SPOT | {"left": 2**63 - 1}],
+    [SPOT, SPOT | {"height": -0.1}],
+    [SPOT] * 9,
+]
+
+
+@pytest.mark.parametrize("marks", HOSTILE_MARKS)
+def test_it_refuses_other_marks_and_writes_nothing(client: APIClient, part: Inspection, marks: Any) -> None:
+    claim = claim_json(client)["claim"]
+    for address in (f"/api/v1/queue/{claim}/verdict/", f"/api/v1/inspections/{part.pk}/label/"):
+        answer = client.post(address, {"verdict": "FAIL", "marks": marks})
+        assert_error(answer, 400, "invalid_request")
+        assert "mark" in answer.json()["detail"]
+    assert not Label.objects.exists()
+    assert client.post(f"/api/v1/queue/{claim}/verdict/", {"verdict": "FAIL"}).status_code == 201
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
+def test_it_refuses_numbers_that_are_none(client: APIClient, part: Inspection, number: str) -> None:
+    body = f'{{"verdict": "FAIL", "marks": [{{"left": {number}, "top": 0}}]}}'
+    answer = client.post(f"/api/v1/inspections/{part.pk}/label/", body, content_type="application/json")
+    assert_error(answer, 400, "invalid_request")
+    assert not Label.objects.exists()
+
+
+def test_it_refuses_marks_on_a_good_part_and_unknown_names(client: APIClient, part: Inspection) -> None:
+    address = f"/api/v1/inspections/{part.pk}/label/"
+    assert_error(client.post(address, {"verdict": "PASS", "marks": [SPOT]}), 400, "invalid_request")
+    assert_error(client.post(address, {"verdict": "FAIL", "marks": [SPOT | {"color": 1}]}), 400, "unknown_field")
+    assert client.post(address, {"verdict": "PASS", "marks": []}).status_code == 201
 
 
 def test_the_same_verdict_sent_again_answers_the_same(client: APIClient, part: Inspection) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from datetime import datetime
 from pathlib import Path
 
@@ -12,14 +13,28 @@ from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 
 from inspection.models import Product, Station
-from labeling.models import DefectType
+from labeling.models import DefectType, Label
 from labeling.review import review
+from mltasks.vision.types import Mark
 from tests.labeling.conftest import make_part, make_person, make_product
 
 
 def read_csv(path: Path) -> list[dict[str, str]]:
     with path.open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
+
+
+def test_it_has_the_place_of_each_defect(product: Product, ada: User, bob: User, tmp_path: Path) -> None:
+    marked, masked, good = (make_part(product, original_filename=name) for name in ("a.jpg", "b.jpg", "c.jpg"))
+    review.correct(marked, by=ada, verdict="FAIL", marks=[Mark(0.5, 0.25, 0.125, 0)])
+    review.correct(marked, by=bob, verdict="FAIL")
+    Label.objects.create(inspection=masked, verdict="FAIL", source=Label.Source.IMPORT, mask_sha256="ab" * 32)
+    review.correct(good, by=ada, verdict="FAIL", marks=[Mark(0.5, 0.5)])
+    review.correct(good, by=ada, verdict="PASS")
+    call_command("export_labels", "plate", str(tmp_path / "labels.csv"))
+    places = {line["name"]: (line["marks"], line["mask"]) for line in read_csv(tmp_path / "labels.csv")}
+    assert json.loads(places["a.jpg"][0]) == [{"left": 0.5, "top": 0.25, "width": 0.125, "height": 0.0}]
+    assert (places["b.jpg"], places["c.jpg"]) == (("", f"masks/ab/{'ab' * 32}.png"), ("", ""))
 
 
 def test_every_labeled_image_is_a_line(
@@ -40,7 +55,7 @@ def test_every_labeled_image_is_a_line(
     call_command("export_labels", "plate", str(path))
     assert "2 labels" in capsys.readouterr().out
     lines = read_csv(path)
-    appended = ["part_id", "inspection_id", "station", "received_at"]
+    appended = ["part_id", "inspection_id", "station", "received_at", "marks", "mask"]
     assert list(lines[0]) == ["name", "sha256", "label", "defect type", "reviewer", "time", *appended]
     assert datetime.fromisoformat(lines[0].pop("time")) == label.created_at
     assert datetime.fromisoformat(lines[0].pop("received_at")) == first.received_at
@@ -53,6 +68,8 @@ def test_every_labeled_image_is_a_line(
         "part_id": "",
         "inspection_id": str(first.pk),
         "station": "",
+        "marks": "",
+        "mask": "",
     }
     assert (lines[1]["part_id"], lines[1]["station"]) == ("Ø 7, left", "line-1")
     assert (lines[1]["name"], lines[1]["label"], lines[1]["defect type"]) == ("Ø 7, left", "PASS", "")
