@@ -10,15 +10,17 @@ from typing import BinaryIO
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from inspection.images import image_files
+from inspection.images import image_files, mask_files
 from inspection.intake import image_import
 from inspection.intake.submission import Submission
-from inspection.models import Product, Verdict
+from inspection.models import Inspection, Product, Verdict
 from inspection.refusals import DiskFull, StoreUnavailable
 from labeling.datasets import holdout
 from labeling.folder_import import earlier_labels, folder_bit_depth
 from labeling.folder_import.earlier_labels import EarlierLabels, NamedVerdict
+from labeling.folder_import.folder_masks import FolderMasks
 from labeling.folder_import.image_folders import FolderListing, FolderNames, ImportEntry, RefusedPath, read_folder
+from labeling.folder_import.import_summary import LABELED_OTHERWISE, ImportSummary
 from labeling.models import DefectType, Label
 from labeling.review import review
 from mltasks.refusals import Refusal
@@ -28,41 +30,12 @@ from mltasks.vision.data.image_header import ImageError
 ImportProgress = Callable[[int, int], None]
 # Files committed together: a commit waits for the disk, and an interrupted import loses at most one batch.
 BATCH_SIZE = 32
-LABELED_OTHERWISE = "labeled_otherwise"
 
 
 class Unreadable(Refusal):
     """File that this program's user can't open."""
 
     code = "unreadable"
-
-
-@dataclass(slots=True)
-class ImportSummary:
-    """Result of an import.
-
-    ``refused`` needs a person; ``left_out`` was skipped on purpose or hidden. ``good`` and ``defective`` count images
-    imported or overruled. ``bit_depth`` is that of 16-bit images whose files state none, 0 without such images.
-    """
-
-    imported: int = 0
-    already_imported: int = 0
-    overruled: int = 0
-    good: int = 0
-    defective: int = 0
-    refused: list[RefusedPath] = field(default_factory=list)
-    left_out: list[str] = field(default_factory=list)
-    bit_depth: int = 0
-
-    @property
-    def files_done(self) -> int:
-        """Return the number of files imported, known, overruled or refused."""
-        return self.imported + self.already_imported + self.overruled + len(self.refused)
-
-    @property
-    def labeled_otherwise(self) -> int:
-        """Return the number of files that contradict a person or another folder."""
-        return sum(unfit.code == LABELED_OTHERWISE for unfit in self.refused)
 
 
 def list_folder(product: Product, folder: Path, names: FolderNames) -> FolderListing:
@@ -81,10 +54,11 @@ def import_listing(
     listing: FolderListing,
     *,
     overrule: str = "",
+    masks: FolderMasks | None = None,
     reviewer: User | None = None,
     progress: ImportProgress | None = None,
 ) -> ImportSummary:
-    """Import the listed files; ``progress`` gets the files done and their total.
+    """Import the listed files with their ``masks``; ``progress`` gets the files done and their total.
 
     A part and its label are committed together, and known files are passed over: run an interrupted import again.
     ``refused`` gets files that can't be imported, and files that a person labeled otherwise, unless ``overrule`` gives
@@ -92,7 +66,7 @@ def import_listing(
     """
     depth = folder_bit_depth.determine_bit_depth(entry.path for entry in listing.entries)
     summary = ImportSummary(refused=listing.refused, left_out=listing.left_out, bit_depth=depth)
-    job = _ImportJob(product, reviewer, overrule, summary)
+    job = _ImportJob(product, reviewer, overrule, masks or FolderMasks(), summary)
     total = len(listing.entries) + len(listing.refused)
 
     def report_progress() -> None:
@@ -121,6 +95,7 @@ class _ImportJob:
     product: Product
     reviewer: User | None
     overrule: str
+    masks: FolderMasks
     summary: ImportSummary
     folder_verdicts: dict[str, NamedVerdict] = field(default_factory=dict)
 
@@ -190,18 +165,24 @@ def _import_entry(batch: _ImportBatch, entry: ImportEntry, sha256: str) -> None:
     if job.folder_verdicts.get(sha256, pair) != pair:
         _refuse_entry(job, entry, earlier_labels.describe_earlier_import(job.folder_verdicts[sha256], entry.folder))
         return
-    if sha256 in job.folder_verdicts or (
+    if sha256 in job.folder_verdicts:
+        job.summary.already_imported += 1
+    elif (
         earlier.imported_label and earlier_labels.named_verdict_of(earlier.imported_label) == pair and not job.overrule
     ):
+        _add_mask(batch, entry, earlier)
         job.summary.already_imported += 1
     elif earlier.human_label is None and earlier.imported_label is None and not earlier.disputed:
-        batch.labels.append(_store_part(batch, entry, *pair))
+        mask = job.masks.read(entry)
+        part = _store_part(batch, entry)
+        batch.labels.append(_make_label(batch, part, pair, mask))
         job.summary.imported += 1
         _count_label(job.summary, pair)
     elif earlier.allows(pair):
+        _add_mask(batch, entry, earlier)
         job.summary.already_imported += 1
     elif job.overrule:
-        _overrule_labels(batch, earlier, pair)
+        _overrule_labels(batch, earlier, pair, job.masks.read(entry))
     else:
         _refuse_entry(job, entry, earlier.describe_conflict(entry.folder))
         return
@@ -219,29 +200,59 @@ def _count_label(summary: ImportSummary, pair: NamedVerdict) -> None:
         summary.defective += 1
 
 
-def _overrule_labels(batch: _ImportBatch, earlier: EarlierLabels, pair: NamedVerdict) -> None:
+def _add_mask(batch: _ImportBatch, entry: ImportEntry, earlier: EarlierLabels) -> None:
+    """Add a label with the new or changed mask of an image that only imports labeled."""
+    mask, label = batch.job.masks.read(entry), earlier.imported_label
+    if not mask:
+        return
+    if label is None or earlier.human_label is not None or earlier.disputed or hasattr(label, "undo"):
+        batch.job.summary.masks_left_out += 1
+    elif mask_files.hash_mask(mask) != label.mask_sha256:
+        batch.labels.append(_make_label(batch, label.inspection, earlier_labels.named_verdict_of(label), mask))
+
+
+def _overrule_labels(batch: _ImportBatch, earlier: EarlierLabels, pair: NamedVerdict, mask: bytes) -> None:
     """Overrule the labels that differ, on every inspection of the image."""
     job = batch.job
+    mask_sha256 = _store_mask(job, mask)
     for part in earlier.conflicting_inspections(pair):
         review.overrule(
-            part, verdict=pair[0], defect_type=batch.get_type(pair[1]), reason=job.overrule, by=job.reviewer
+            part,
+            verdict=pair[0],
+            defect_type=batch.get_type(pair[1]),
+            reason=job.overrule,
+            by=job.reviewer,
+            mask_sha256=mask_sha256,
         )
     job.summary.overruled += 1
     _count_label(job.summary, pair)
 
 
-def _store_part(batch: _ImportBatch, entry: ImportEntry, verdict: str, name: str) -> Label:
-    """Store the file and record its part; return its unsaved label."""
+def _store_part(batch: _ImportBatch, entry: ImportEntry) -> Inspection:
+    """Store the file and record its part."""
     with _open_image(entry) as image:
         submission = Submission(
             image, batch.job.product, uploaded_by=batch.job.reviewer, filename=readable_filename(entry.path.name)
         )
-        part = image_import.import_image(submission, folder_bit_depth=batch.job.summary.bit_depth)
+        return image_import.import_image(submission, folder_bit_depth=batch.job.summary.bit_depth)
+
+
+def _make_label(batch: _ImportBatch, part: Inspection, pair: NamedVerdict, mask: bytes) -> Label:
+    """Return the unsaved label of a part; store its mask."""
     return Label(
         inspection=part,
-        verdict=verdict,
-        defect_type=batch.get_type(name),
+        verdict=pair[0],
+        defect_type=batch.get_type(pair[1]),
         source=Label.Source.IMPORT,
         provenance=Label.Provenance.IMPORTED,
         reviewer=batch.job.reviewer,
+        mask_sha256=_store_mask(batch.job, mask),
     )
+
+
+def _store_mask(job: _ImportJob, mask: bytes) -> str:
+    """Store and count a mask; return its sha256, empty for no mask."""
+    if not mask:
+        return ""
+    job.summary.masks += 1
+    return mask_files.store_mask(mask)

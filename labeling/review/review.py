@@ -120,7 +120,13 @@ def correct(
 
 
 def overrule(
-    inspection: Inspection, *, verdict: str, defect_type: DefectType | None, reason: str, by: User | None
+    inspection: Inspection,
+    *,
+    verdict: str,
+    defect_type: DefectType | None,
+    reason: str,
+    by: User | None,
+    mask_sha256: str = "",
 ) -> Label:
     """Save an imported label over a person's label, with the reason as its comment.
 
@@ -134,6 +140,7 @@ def overrule(
         provenance=Label.Provenance.OVERRULED,
         reviewer=by,
         comment=reason,
+        mask_sha256=mask_sha256,
     )
     recheck_resolution.withdraw_open_rechecks(inspection)
     _mark_resolved(inspection)

@@ -10,8 +10,10 @@ from tqdm import tqdm
 
 from inspection.models import Product
 from inspection.refusals import DiskFull, StoreUnavailable
+from labeling.folder_import.folder_masks import FolderMasks, find_masks
 from labeling.folder_import.image_folders import FolderListing, FolderNames, NotAnImageFolder
-from labeling.folder_import.label_import import ImportSummary, import_listing, list_folder
+from labeling.folder_import.import_summary import ImportSummary
+from labeling.folder_import.label_import import import_listing, list_folder
 from labeling.models.type_names import fold_name
 from mltasks.management.base_commands import ProductCommand, require
 from mltasks.text.file_names import printable_filename
@@ -36,6 +38,12 @@ class Command(ProductCommand):
             "--defect", default="", metavar="NAME,…", help="folders of a defect type whose names read like good parts"
         )
         parser.add_argument(
+            "--masks",
+            type=Path,
+            metavar="DIR",
+            help="folder of masks with the names of the images, such as scratch/07.png; not black is the defect",
+        )
+        parser.add_argument(
             "--dry-run", action="store_true", help="print the meaning of each folder, and import nothing"
         )
         parser.add_argument(
@@ -53,10 +61,11 @@ class Command(ProductCommand):
             raise CommandError("Give a reason after --overrule: it is stored with the labels.")
         try:
             listing = self._list_folder(product, options)
+            masks = self._find_masks(listing, options["masks"])
             if options["dry_run"]:
                 self._end_dry_run(product, listing)
                 return
-            summary = self._import(product, listing, (overrule or "").strip())
+            summary = self._import(product, listing, masks, (overrule or "").strip())
         except NotAnImageFolder as error:
             raise CommandError(str(error)) from None
         except DiskFull as error:
@@ -70,6 +79,8 @@ class Command(ProductCommand):
     def _list_folder(self, product: Product, options: dict[str, Any]) -> FolderListing:
         """List the folder and print the meaning of each class folder."""
         skip, good, defects = (_split_names(options[name]) for name in ("skip", "good", "defect"))
+        if options["masks"] and options["masks"].resolve().parent == options["folder"].resolve():
+            skip.add(options["masks"].resolve().name)  # no class folder
         listing = list_folder(product, options["folder"], FolderNames(skip=skip, good=good, defects=defects))
         self._print_folders(listing)
         present = {fold_name(folder.name) for folder in listing.folders}
@@ -81,14 +92,24 @@ class Command(ProductCommand):
         for folder in listing.folders:
             self.stdout.write(f"{folder}, {folder.images} {'file' if folder.images == 1 else 'files'}")
 
-    def _import(self, product: Product, listing: FolderListing, overrule: str) -> ImportSummary:
+    def _find_masks(self, listing: FolderListing, folder: Path | None) -> FolderMasks:
+        """Find the images' masks, and print how many images have one and which masks have no image."""
+        if folder is None:
+            return FolderMasks()
+        masks = find_masks(folder, listing.entries)
+        self.stdout.write(f"{len(masks.paths)} of {len(listing.entries)} images have a mask.")
+        if masks.unmatched:
+            self.stderr.write(f"masks without an image: {', '.join(map(printable_filename, masks.unmatched))}")
+        return masks
+
+    def _import(self, product: Product, listing: FolderListing, masks: FolderMasks, overrule: str) -> ImportSummary:
         with tqdm(unit="image", desc="Importing", mininterval=0.5) as bar:
 
             def show(done: int, total: int) -> None:
                 bar.total = total
                 bar.update(done - bar.n)
 
-            return import_listing(product, listing, overrule=overrule, progress=show)
+            return import_listing(product, listing, overrule=overrule, masks=masks, progress=show)
 
     def _end_dry_run(self, product: Product, listing: FolderListing) -> None:
         self._print_refused(listing)
@@ -111,6 +132,10 @@ class Command(ProductCommand):
             self.stdout.write(f"{summary.overruled} overruled: people had given them another label.")
         if summary.bit_depth:
             self.stdout.write(f"16-bit images that state no bit depth were read as {summary.bit_depth} bits.")
+        if summary.masks:
+            self.stdout.write(f"{summary.masks} masks stored.")
+        if summary.masks_left_out:
+            self.stdout.write(f"{summary.masks_left_out} masks not stored: people labeled these images.")
         self.stdout.write(f"{summary.good} good and {summary.defective} defective.")
         text = f"{product.slug}: {summary.imported} imported, {summary.already_imported} already imported"
         if summary.refused:

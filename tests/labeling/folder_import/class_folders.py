@@ -7,7 +7,7 @@ from pathlib import Path
 from PIL import Image
 
 from inspection.models import Product
-from labeling.folder_import.label_import import ImportSummary
+from labeling.folder_import.import_summary import ImportSummary
 from labeling.models import Label
 
 

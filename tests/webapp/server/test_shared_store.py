@@ -14,10 +14,12 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import reverse
 
-from inspection.images import image_files
+from inspection.images import image_files, mask_files
 from inspection.intake import intake
 from inspection.intake.submission import Submission
 from inspection.products.products import create_product
+from labeling.models import Label
+from mltasks.models.mask_names import mask_name
 from mltasks.registry import scorers
 from mltasks.storage import version_store
 from tests.inspection.sample_images import jpeg
@@ -106,10 +108,12 @@ def test_an_installation_moves_into_a_bucket(
     product = create_product("phone-case")
     version = make_version(product, champion=True)
     part = intake.receive(Submission(io.BytesIO(jpeg()), product))
+    sha256 = mask_files.store_mask(b"a mask")
+    Label.objects.create(inspection=part, verdict="FAIL", source=Label.Source.IMPORT, mask_sha256=sha256)
     settings.MEDIA_STORE = "s3"
     for _ in range(2):
         call_command("fill_store")
-    assert set(bucket.names()) == {part.image_name, f"versions/{version.bundle}.tar"}
+    assert set(bucket.names()) == {part.image_name, mask_name(sha256), f"versions/{version.bundle}.tar"}
     bucket.write(f"versions/{version.bundle}.tar", b"damaged")
     call_command("fill_store", replace=True)
     bucket.switch_machine()

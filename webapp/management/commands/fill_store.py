@@ -10,7 +10,9 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from inspection.models import Inspection
+from labeling.models import Label
 from mltasks.models import BackboneRun, ModelVersion
+from mltasks.models.mask_names import mask_name
 from mltasks.storage import object_store, version_store
 from mltasks.storage.store_errors import StoreUnreachable
 from mltasks.vision.serving import bundle
@@ -59,9 +61,11 @@ class Command(BaseCommand):
 
 
 def _publish_images() -> int:
+    """Publish all images, and the masks of labels."""
     count, bucket = 0, object_store.image_bucket()
     rows = Inspection.objects.order_by("image_name").values_list("image_name", "image_sha256").distinct()
-    for name, sha256 in rows.iterator():
+    masks = Label.objects.exclude(mask_sha256="").order_by().values_list("mask_sha256", flat=True).distinct()
+    for name, sha256 in [*rows.iterator(), *((mask_name(sha256), sha256) for sha256 in masks)]:
         path = Path(settings.MEDIA_ROOT) / name
         if path.is_file() and file_sha256(path) == sha256:
             with path.open("rb") as image:

@@ -1,0 +1,118 @@
+"""Masks of defects: read from any PNG, kept in one form, and refused as hostile images are."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mltasks.vision.data.defect_masks import read_mask
+from mltasks.vision.data.image_header import ImageError, Limits
+
+SIZE = (20, 12)
+DEFECT = np.zeros((SIZE[1], SIZE[0]), dtype=bool)
+DEFECT[3:7, 5:15] = True
+
+
+def png(image: Image.Image, **options: object) -> io.BytesIO:
+    stream = io.BytesIO()
+    image.save(stream, "PNG", **options)  # type: ignore[arg-type]
+    stream.seek(0)
+    return stream
+
+
+def levels(value: int) -> Image.Image:
+    return Image.fromarray(DEFECT.astype(np.uint8) * value)
+
+
+def palette() -> Image.Image:
+    """Index 0 is black, index 1 a dark red."""
+    image = levels(1)
+    image.putpalette([0, 0, 0, 90, 0, 0])
+    return image
+
+
+def transparent() -> Image.Image:
+    """White everywhere, visible on the defect alone."""
+    return Image.merge("RGBA", [Image.new("L", SIZE, 255)] * 3 + [levels(40)])
+
+
+FORMS: dict[str, Callable[[], Image.Image]] = {
+    "white": lambda: levels(255),
+    "dark gray": lambda: levels(1),
+    "one bit": lambda: levels(255).convert("1"),
+    "16 bits": lambda: Image.fromarray(DEFECT.astype(np.uint16) * 300),
+    "one color": lambda: Image.merge("RGB", [Image.new("L", SIZE), Image.new("L", SIZE), levels(9)]),
+    "palette": palette,
+    "transparent": transparent,
+    "gray with alpha": lambda: Image.merge("LA", [Image.new("L", SIZE, 255), levels(255)]),
+}
+
+
+@pytest.mark.parametrize("make", FORMS.values(), ids=FORMS)
+def test_every_form_becomes_black_and_white(make: Callable[[], Image.Image]) -> None:
+    with Image.open(io.BytesIO(read_mask(png(make()), SIZE))) as stored:
+        assert (stored.format, stored.mode, stored.size) == ("PNG", "L", SIZE)
+        assert np.array_equal(np.asarray(stored), DEFECT.astype(np.uint8) * 255)
+
+
+def test_the_same_defect_has_the_same_bytes() -> None:
+    assert len({read_mask(png(make()), SIZE) for make in FORMS.values()}) == 1
+
+
+def test_a_black_mask_is_empty() -> None:
+    assert read_mask(png(levels(0)), SIZE) == b""
+
+
+def huge_header(width: int, height: int) -> io.BytesIO:
+    """A PNG of a hundred bytes that calls itself large."""
+
+    def chunk(name: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
+    return io.BytesIO(b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(b"\0")) + chunk(b"IEND", b""))
+
+
+def jpeg() -> io.BytesIO:
+    stream = io.BytesIO()
+    levels(255).save(stream, "JPEG")
+    return stream
+
+
+def animation() -> io.BytesIO:
+    return png(levels(255), save_all=True, append_images=[levels(9)])
+
+
+@pytest.mark.parametrize(
+    "make, code",
+    [
+        (jpeg, "unsupported_format"),
+        (lambda: io.BytesIO(b""), "invalid_image"),
+        (lambda: io.BytesIO(b"no image"), "unsupported_format"),
+        (lambda: io.BytesIO(png(levels(255)).getvalue()[:60]), "truncated_image"),
+        (lambda: png(levels(255).resize((12, 20))), "invalid_image"),
+        (lambda: png(levels(255).resize((21, 12))), "invalid_image"),
+        (lambda: huge_header(20_000, 20_000), "too_many_pixels"),
+        (animation, "unsupported_format"),
+    ],
+)
+def test_other_files_are_refused(make: Callable[[], io.BytesIO], code: str) -> None:
+    with pytest.raises(ImageError) as refused:
+        read_mask(make(), SIZE)
+    assert refused.value.code == code
+
+
+def test_the_size_of_both_is_told() -> None:
+    with pytest.raises(ImageError, match="20 × 12 pixels, but its image has 12 × 20"):
+        read_mask(png(levels(255)), (12, 20))
+
+
+def test_a_mask_above_the_products_limit_is_not_decoded() -> None:
+    with pytest.raises(ImageError, match="at most 100"):
+        read_mask(png(levels(255)), SIZE, Limits(max_pixels=100))
