@@ -11,7 +11,8 @@ from typing import Any
 from inspection.models import Product
 from inspection.products.routing import RoutingPolicy
 from mltasks.models import ModelVersion
-from mltasks.vision.serving.escape_guarantee import EscapeCurve
+from mltasks.vision.serving.escape_curve import EscapeCurve
+from mltasks.vision.serving.guarantee_report import guarantee_report
 from mltasks.vision.serving.thresholds import Bands, cost_bands, guaranteed_bands
 
 
@@ -21,7 +22,7 @@ def routing_policy(product: Product, version: ModelVersion | None) -> RoutingPol
 
 
 def product_bands(product: Product, version: ModelVersion | None) -> Bands:
-    """Return the probability bands of PASS, REVIEW and FAIL.
+    """Return the probability bands of PASS, REVIEW and FAIL, and the novelty up to which parts pass.
 
     Without a version the costs alone determine the bands. A version from before escape curves has no guaranteed bands.
     """
@@ -30,6 +31,15 @@ def product_bands(product: Product, version: ModelVersion | None) -> Bands:
     bands = cost_bands(product.costs, product.defect_rate, labeled_rate(version.meta))
     curve = escape_curve(version.meta)
     return bands if curve is None else guaranteed_bands(bands, curve, product.escape_guarantee)
+
+
+def current_guarantee(product: Product, version: ModelVersion) -> dict[str, Any] | None:
+    """Return what a version guarantees by the product's current settings, as in reports.
+
+    None for a version without an escape curve.
+    """
+    curve = escape_curve(version.meta)
+    return guarantee_report(curve, product.escape_guarantee, product_bands(product, version)) if curve else None
 
 
 def escape_curve(meta: Mapping[str, Any]) -> EscapeCurve | None:

@@ -48,7 +48,8 @@ def decide(scores: Scores | None, policy: RoutingPolicy, *, audit_value: float, 
 
     Reasons for a review:
     - The defect probability is in the review band.
-    - A novelty detector exceeds its threshold, however sure the classifier is.
+    - A novelty detector exceeds its threshold, however sure the classifier is, or a part that would PASS exceeds the
+      novelty up to which the escape guarantee lets parts pass.
     - The image file is ``damaged``.
     - The verdict is sure, but ``audit_value`` in [0, 1) is below the audit share.
     - No version scored the part (``scores`` is None).
@@ -62,7 +63,8 @@ def decide(scores: Scores | None, policy: RoutingPolicy, *, audit_value: float, 
     reasons: list[ReasonName] = []
     if policy.bands.needs_review(scores.defect_probability):
         reasons.append("low_confidence")
-    if scores.novel_defect_suspected:
+    # Scores from before novelty ratios say only that a novel defect is suspected.
+    if scores.novel_defect_suspected or policy.bands.is_novel(scores.defect_probability, scores.novelty):
         reasons.append("novel_anomaly")
     if reasons or damaged:
         return Decision("REVIEW", model_verdict, (*reasons, *(DAMAGED_IMAGE if damaged else ())))

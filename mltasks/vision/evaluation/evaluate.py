@@ -14,7 +14,8 @@ from mltasks.vision.evaluation.label_issues import detect_label_issues
 from mltasks.vision.evaluation.learning_curve import LearningCurvePoint
 from mltasks.vision.evaluation.predictions import EvaluationProtocol, Prediction
 from mltasks.vision.evaluation.report_warnings import report_warnings
-from mltasks.vision.serving.escape_guarantee import EscapeCurve, EscapeRateGuarantee
+from mltasks.vision.serving.escape_curve import EscapeCurve
+from mltasks.vision.serving.escape_guarantee import EscapeRateGuarantee
 from mltasks.vision.serving.thresholds import Bands, cost_bands, guaranteed_bands
 from mltasks.vision.stats.intervals import Bools, Estimate, PartBootstrap, proportion, proportion_among
 from mltasks.vision.stats.metrics import auroc, average_precision, calibration_error, chance_calibration_error
@@ -160,8 +161,10 @@ def _auroc(scores: Sequence[float], targets: NDArray[np.int64], bootstrap: PartB
 
 
 def _routing_rates(rows: Sequence[Prediction], defect: Bools, bands: Bands) -> dict[str, Estimate]:
-    """Return the shares of parts that go to review and of defects that pass without review."""
-    parts = [row.part for row in rows]
-    review = [bands.needs_review(row.probability) or row.novel for row in rows]
-    passed = np.array([row.probability <= bands.low and not row.novel for row in rows])
+    """Return the shares of parts that go to review and of defects that pass without review, as parts are routed."""
+    parts, scores = [row.part for row in rows], [(row.probability, row.novelty) for row in rows]
+    review = [
+        bands.needs_review(probability) or bands.is_novel(probability, novelty) for probability, novelty in scores
+    ]
+    passed = np.array([bands.passes(probability, novelty) for probability, novelty in scores])
     return {"review_rate": proportion(review, parts), "routed_escape_rate": proportion_among(defect, passed, parts)}

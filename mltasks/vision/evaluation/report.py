@@ -12,7 +12,7 @@ from mltasks.vision.evaluation.evaluate import Evaluation
 from mltasks.vision.evaluation.predictions import Prediction
 from mltasks.vision.evaluation.report_data import calibration_bins, error_histogram, novelty_histogram
 from mltasks.vision.evaluation.worst_errors import error_heatmap_name, error_image_name
-from mltasks.vision.serving.escape_guarantee import guarantee_report
+from mltasks.vision.serving.guarantee_report import guarantee_report
 from mltasks.vision.stats.metrics import precision_recall_curve
 from mltasks.vision.types import DEFECT, GOOD
 
@@ -30,8 +30,13 @@ def build_report(evaluation: Evaluation) -> dict[str, Any]:
         "protocol": {**asdict(evaluation.protocol), "words": evaluation.protocol.describe(), "parts": PARTS_NOTE},
         "counts": _counts(evaluation),
         "thresholds": asdict(evaluation.thresholds),
-        "review_band": {"low": bands.low, "high": bands.high, "binds": bands.low_limited_by},
-        "promise": guarantee_report(curve, evaluation.guarantee, bands.low) if curve else None,
+        "review_band": {
+            "low": bands.low,
+            "high": bands.high,
+            "binds": bands.low_limited_by,
+            "novelty_line": bands.novelty_line,
+        },
+        "promise": guarantee_report(curve, evaluation.guarantee, bands) if curve else None,
         "costs": asdict(evaluation.costs),
         "metrics": {name: estimate.to_json() for name, estimate in evaluation.metrics.items()},
         "chance_calibration_error": evaluation.chance_calibration_error,

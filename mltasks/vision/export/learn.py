@@ -26,7 +26,8 @@ from mltasks.vision.networks.compute import reproducible
 from mltasks.vision.networks.embedder import embedding_space
 from mltasks.vision.networks.input_size import resolve_input_size
 from mltasks.vision.serving import bundle
-from mltasks.vision.serving.escape_guarantee import EscapeCurve, EscapeRateGuarantee
+from mltasks.vision.serving.escape_curve import EscapeCurve
+from mltasks.vision.serving.escape_guarantee import EscapeRateGuarantee
 from mltasks.vision.serving.scorer import Scorer
 from mltasks.vision.training.fit import FittedVersion, fit
 from mltasks.vision.training.progress import Stage
@@ -104,12 +105,17 @@ def write_version(
 
 
 def build_escape_curve(fitted: FittedVersion) -> EscapeCurve:
-    """Return the data of the escape guarantee: held-out logits with the serving calibration.
+    """Return the data of the escape guarantee: held-out logits with the serving calibration, and held-out novelty.
 
-    In a cross-validation the logits are those of the fold models, not of the final models."""
-    rows = fitted.predictions
+    In a cross-validation the logits are those of the fold models, not of the final models. The novelty is compared as
+    in serving: with good parts below the FAIL threshold, with labeled defects too from it on."""
+    rows, fails_from = fitted.predictions, fitted.thresholds.defect_probability
     probabilities = fitted.operating_point.calibrator.probability([row.logit for row in rows]).tolist()
-    return EscapeCurve.from_images(probabilities, [row.target for row in rows], [row.part for row in rows])
+    novelty = [
+        row.good_part_novelty if probability < fails_from else row.novelty
+        for row, probability in zip(rows, probabilities, strict=True)
+    ]
+    return EscapeCurve.from_images(probabilities, novelty, [row.target for row in rows], [row.part for row in rows])
 
 
 def write_figures(

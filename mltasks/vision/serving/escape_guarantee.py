@@ -1,32 +1,17 @@
-"""Escape guarantee: bound of the escape rate, and the pass threshold that keeps the bound.
+"""Escape guarantee: how many measured escapes each bound of the escape rate allows.
 
 The escape rate is the share of defective parts that PASS without a review. Pure arithmetic; imports nothing heavy.
 """
 
 from __future__ import annotations
 
-import bisect
 import math
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
-from typing import Any, Self
+from typing import Literal, NamedTuple
 
-from mltasks.vision.types import DEFECT
-
-# Length of the curve in meta.json, which scoring reads with every part. A guarantee that allows more escapes is
-# evaluated with this number, which is stricter.
-MAX_STORED_PROBABILITIES = 400
-# Share of the lowest probability of any defect below which parts pass if there are too few labels for the guarantee
-FALLBACK_FACTOR = 0.5
-METHOD = (
-    "Parts pass below the k+1st lowest probability of n labeled defective parts. These probabilities come from "
-    "networks that were not trained on the parts. With the stated confidence, at most the bound escapes, for any "
-    "distribution of scores (order statistics: Wilks 1941; the bound is that of Clopper and Pearson 1934 for k of n). "
-    "The guarantee applies to defects like the labeled ones. Of several images of a part, the lowest probability "
-    "counts. Parts that novelty or an audit sends to a person are not subtracted."
-)
+# The bound holds with the guarantee's confidence, or on average over samples of labels, or there are too few labels.
+BoundKind = Literal["confidence", "average", "none"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,72 +29,54 @@ class EscapeRateGuarantee:
             raise ValueError("An escape guarantee needs a rate above 0, at most 1, and a confidence between 0 and 1.")
 
 
-@dataclass(frozen=True, slots=True)
-class EscapeCurve:
-    """Ascending out-of-fold probabilities of ``part_count`` defective parts, calibrated.
+class EscapeBound(NamedTuple):
+    """Bound that the labels allow, and the most measured escapes that keep it (−1 for no bound)."""
 
-    A curve read from JSON has the lowest probabilities only. Raises ValueError for none or for descending ones.
+    kind: BoundKind
+    escapes: int
+
+
+def applicable_bound(parts: int, guarantee: EscapeRateGuarantee, *, average: bool = True) -> EscapeBound:
+    """Return the strongest bound that ``parts`` labeled defective parts allow.
+
+    Without ``average`` only the bound with confidence is considered.
     """
+    if (escapes := max_escapes(parts, guarantee)) >= 0:
+        return EscapeBound("confidence", escapes)
+    if average and (escapes := max_escapes_on_average(parts, guarantee.rate)) >= 0:
+        return EscapeBound("average", escapes)
+    return EscapeBound("none", -1)
 
-    probabilities: tuple[float, ...]
-    part_count: int
 
-    def __post_init__(self) -> None:
-        if not 0 < len(self.probabilities) <= self.part_count or any(a > b for a, b in pairwise(self.probabilities)):
-            raise ValueError("An escape curve needs ascending probabilities of defective parts.")
+def max_escapes_on_average(parts: int, rate: float) -> int:
+    """Return the most escapes k among ``parts`` defective parts with (k + 1) / (n + 1) at most the rate, or −1.
 
-    @classmethod
-    def from_images(cls, probabilities: Sequence[float], targets: Sequence[int], parts: Sequence[str]) -> Self:
-        """Build the curve from images; the lowest of a part's images labeled defective counts.
+    A new defective part takes each of the n + 1 ranks among n labeled ones with the same probability, and it passes
+    below the k+1st lowest at k + 1 of these ranks. This is the bound of conformal risk control for a loss of 0 or 1
+    (Angelopoulos et al., ICLR 2024).
+    """
+    estimate = int(rate * (parts + 1)) - 1
+    # The product may be rounded to the other side of an integer.
+    allowed = max(k for k in (-1, estimate - 1, estimate, estimate + 1) if k < 0 or average_bound(k, parts) <= rate)
+    return max(-1, min(allowed, parts))
 
-        Images labeled good are ignored: they may not show the part's defect. Raises ValueError without a defective
-        image.
-        """
-        lowest: dict[str, float] = {}
-        for probability, target, part in zip(probabilities, targets, parts, strict=True):
-            if target == DEFECT:
-                lowest[part] = min(float(probability), lowest.get(part, math.inf))
-        return cls(tuple(sorted(lowest.values())), len(lowest))
 
-    @property
-    def fallback_threshold(self) -> float:
-        """Return the pass threshold for too few labels, below all defects' scores."""
-        return FALLBACK_FACTOR * self.probabilities[0]
+def average_bound(escapes: int, parts: int) -> float:
+    """Return the bound, in (0, 1], of the mean escape rate if k of n defective parts pass: (k + 1) / (n + 1)."""
+    return min(1.0, (escapes + 1) / (parts + 1))
 
-    def count_escapes(self, threshold: float) -> int:
-        """Count the parts with a probability below a threshold.
 
-        Above the stored probabilities all parts count, so the count is never too low.
-        """
-        count = bisect.bisect_left(self.probabilities, threshold)
-        return count if count < len(self.probabilities) else self.part_count
+def labels_needed_on_average(rate: float, escapes: int = 0) -> int:
+    """Return the fewest defective parts that bound the mean escape rate with this many escapes.
 
-    def escape_rate_bound(self, threshold: float, confidence: float = 0.95) -> float:
-        """Return the upper confidence bound, in [0, 1], of the escape rate at a pass threshold."""
-        return clopper_pearson_bound(self.count_escapes(threshold), self.part_count, confidence)
-
-    def pass_threshold(self, guarantee: EscapeRateGuarantee) -> float | None:
-        """Return the highest threshold that keeps a guarantee if parts below it pass.
-
-        None if there are too few defective parts for any threshold; infinity if all parts may escape.
-        """
-        allowed = max_escapes(self.part_count, guarantee)
-        if allowed < 0:
-            return None
-        return math.inf if allowed >= self.part_count else self.probabilities[min(allowed, len(self.probabilities) - 1)]
-
-    def labels_missing(self, guarantee: EscapeRateGuarantee) -> int:
-        """Return how many more defective parts the guarantee needs; 0 if a threshold can keep it."""
-        return max(0, labels_needed(guarantee) - self.part_count)
-
-    def to_json(self) -> dict[str, Any]:
-        """Return plain JSON types with the lowest probabilities only."""
-        return {"lowest": list(self.probabilities[:MAX_STORED_PROBABILITIES]), "parts": self.part_count}
-
-    @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> Self:
-        """Read the result of ``to_json``. Raises KeyError or ValueError for anything else."""
-        return cls(tuple(map(float, values["lowest"])), int(values["parts"]))
+    19 parts for no escape at 5 %.
+    """
+    if rate >= 1:
+        return escapes
+    parts = max(escapes, int((escapes + 1) / rate) - 2)
+    while max_escapes_on_average(parts, rate) < escapes:
+        parts += 1
+    return parts
 
 
 def labels_needed(guarantee: EscapeRateGuarantee, escapes: int = 0) -> int:
@@ -162,26 +129,6 @@ def clopper_pearson_bound(escapes: int, parts: int, confidence: float) -> float:
         few = math.fsum(_binomial(k, parts, middle) for k in range(escapes + 1))
         low, high = (middle, high) if few > 1 - confidence else (low, middle)
     return high
-
-
-def guarantee_report(curve: EscapeCurve, guarantee: EscapeRateGuarantee, low: float) -> dict[str, Any]:
-    """Return the report's section on the guarantee, as JSON, if parts pass up to ``low``.
-
-    ``low`` is a probability and passes itself. ``holds`` is true if the achieved bound is within the rate.
-    """
-    below = math.nextafter(low, math.inf)
-    bound = curve.escape_rate_bound(below, guarantee.confidence)
-    return {
-        "rate": guarantee.rate,
-        "confidence": guarantee.confidence,
-        "passes_up_to": low,
-        "escapes": curve.count_escapes(below),
-        "defective_parts": curve.part_count,
-        "bound": bound,
-        "holds": bound <= guarantee.rate + 1e-12,
-        "more_defective_labels_needed": curve.labels_missing(guarantee),
-        "method": METHOD,
-    }
 
 
 def _binomial(k: int, n: int, rate: float) -> float:

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
-from mltasks.vision.serving.escape_guarantee import EscapeCurve, EscapeRateGuarantee
+from mltasks.vision.serving.escape_curve import EscapeCurve, PassRegion
+from mltasks.vision.serving.escape_guarantee import BoundKind, EscapeRateGuarantee, applicable_bound
+from mltasks.vision.serving.pass_region import choose_pass_region
 from mltasks.vision.types import Costs
+
+# A novelty score over its threshold: above 1 a defect unlike any labeled one is suspected.
+NOVELTY_THRESHOLD = 1.0
+# Share of the lowest probability of any defect below which parts pass if there are too few labels for the guarantee
+FALLBACK_FACTOR = 0.5
 
 
 def cost_threshold(costs: Costs) -> float:
@@ -49,20 +56,22 @@ def to_label_prior(probability: float, defect_rate: float, labeled_rate: float) 
 
 @dataclass(frozen=True, slots=True)
 class Bands:
-    """Probability ranges of PASS, REVIEW and FAIL.
+    """Probability ranges of PASS, REVIEW and FAIL, and the novelty up to which parts pass.
 
     PASS up to ``low``, FAIL from ``high`` on, both ends included, REVIEW strictly between. The model verdict is FAIL
-    from ``fail_threshold`` on. low <= fail_threshold <= high.
+    from ``fail_threshold`` on. low <= fail_threshold <= high. Parts that would PASS go to review above
+    ``novelty_line``, parts that would FAIL above a novelty of 1. Both are multiples of the novelty threshold.
 
     ``low_limited_by`` says what limits ``low``: the costs, the escape guarantee, or too few defective labels for the
-    guarantee. ``guarantee_holds`` is None if the version has no escape curve.
+    guarantee. ``bound`` is the bound of the escape rate that these bands keep; None if the version has no escape curve.
     """
 
     low: float
     high: float
     fail_threshold: float
     low_limited_by: Literal["costs", "promise", "labels"] = "costs"
-    guarantee_holds: bool | None = None
+    bound: BoundKind | None = None
+    novelty_line: float = NOVELTY_THRESHOLD
 
     def needs_review(self, probability: float) -> bool:
         """Return True if a part with this calibrated defect probability goes to review."""
@@ -71,6 +80,17 @@ class Bands:
     def predicts_fail(self, probability: float) -> bool:
         """Return True if the model verdict for this calibrated probability is FAIL."""
         return probability >= self.fail_threshold
+
+    def is_novel(self, probability: float, novelty: float) -> bool:
+        """Return True if a part with these scores goes to review for its novelty."""
+        would_pass = probability <= self.low and not self.predicts_fail(probability)
+        return novelty > (self.novelty_line if would_pass else NOVELTY_THRESHOLD)
+
+    def passes(self, probability: float, novelty: float) -> bool:
+        """Return True if a part with these scores passes without a review."""
+        return (
+            probability <= self.low and not self.predicts_fail(probability) and not self.is_novel(probability, novelty)
+        )
 
 
 def cost_bands(costs: Costs, defect_rate: float | None = None, labeled_rate: float | None = None) -> Bands:
@@ -88,15 +108,27 @@ def cost_bands(costs: Costs, defect_rate: float | None = None, labeled_rate: flo
 
 
 def guaranteed_bands(bands: Bands, curve: EscapeCurve, guarantee: EscapeRateGuarantee) -> Bands:
-    """Lower the end of PASS to where the escape guarantee holds.
+    """Lower the end of PASS, and the novelty up to which parts pass, to where the escape guarantee holds.
 
-    With too few defective labels no threshold keeps the guarantee. Then parts pass below half the lowest probability of
-    any defective part. More parts go to review, whose labels the guarantee lacks.
+    With too few defective labels for the guarantee's confidence, the guarantee holds on average. With fewer still, no
+    region keeps it: then parts pass below half the lowest probability of any defective part. More parts go to review,
+    whose labels the guarantee lacks.
     """
-    kept = curve.pass_threshold(guarantee)
-    below = curve.fallback_threshold if kept is None else kept
-    # A probability equal to the guaranteed threshold does not pass.
-    low = math.nextafter(below, 0.0)
-    if bands.low <= low:
-        return Bands(bands.low, bands.high, bands.fail_threshold, "costs", kept is not None)
-    return Bands(low, bands.high, bands.fail_threshold, "labels" if kept is None else "promise", kept is not None)
+    bound = applicable_bound(curve.part_count, guarantee, average=curve.is_joint)
+    start = PassRegion(math.nextafter(bands.low, math.inf), math.nextafter(bands.novelty_line, math.inf))
+    if bound.kind == "none":
+        end = min(start.below_probability, FALLBACK_FACTOR * curve.probabilities[0])
+        region = PassRegion(end, start.below_novelty)
+    else:
+        region = choose_pass_region(curve, start, bound.escapes)
+    limit: Literal["costs", "promise", "labels"] = "costs"
+    if region.below_probability < start.below_probability:
+        limit = "labels" if bound.kind == "none" else "promise"
+    # The ends of the region do not pass.
+    return replace(
+        bands,
+        low=math.nextafter(region.below_probability, -math.inf),
+        low_limited_by=limit,
+        bound=bound.kind,
+        novelty_line=math.nextafter(region.below_novelty, -math.inf),
+    )

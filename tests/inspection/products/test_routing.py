@@ -22,8 +22,9 @@ from inspection.products.routing import (
     audit_sample_value,
     decide,
 )
-from mltasks.vision.serving.escape_guarantee import EscapeCurve, EscapeRateGuarantee
-from mltasks.vision.serving.thresholds import cost_bands, guaranteed_bands
+from mltasks.vision.serving.escape_curve import EscapeCurve
+from mltasks.vision.serving.escape_guarantee import EscapeRateGuarantee
+from mltasks.vision.serving.thresholds import Bands, cost_bands, guaranteed_bands
 from mltasks.vision.types import Costs, Scores
 
 probabilities = st.floats(0, 1)
@@ -34,6 +35,15 @@ seen = st.lists(st.floats(1e-6, 1), min_size=1, max_size=80).map(lambda p: Escap
 promises = st.builds(
     guaranteed_bands, st.builds(cost_bands, all_costs), seen, st.builds(EscapeRateGuarantee, st.floats(0.02, 1))
 )
+pairs = st.lists(st.tuples(st.floats(1e-6, 1), st.floats(0, 2)), min_size=1, max_size=80)
+joint = pairs.map(
+    lambda seen: EscapeCurve.from_images(
+        [p for p, _ in seen], [v for _, v in seen], [1] * len(seen), [str(n) for n in range(len(seen))]
+    )
+)
+promises |= st.builds(
+    guaranteed_bands, st.builds(cost_bands, all_costs), joint, st.builds(EscapeRateGuarantee, st.floats(0.02, 1))
+)
 policies = st.builds(RoutingPolicy, bands=st.builds(cost_bands, all_costs) | promises, audit_share=st.floats(0, 1))
 
 
@@ -42,13 +52,14 @@ def sure_decision(verdict: Literal["PASS", "FAIL"]) -> Decision:
     return Decision(verdict, verdict, (), 0.0)
 
 
-def scores(probability: float, novel: bool = False) -> Scores:
+def scores(probability: float, novel: bool = False, novelty: float = 0.0) -> Scores:
     return Scores(
         defect_probability=probability,
         reconstruction_error=2.0 if novel else 0.5,
         anomaly_threshold=1.0,
         probability_threshold=0.5,
-        novel_defect_suspected=novel,
+        novel_defect_suspected=novel or novelty > 1,
+        novelty=novelty,
     )
 
 
@@ -106,6 +117,25 @@ def test_a_promise_asks_a_person_where_costs_would_pass() -> None:
     assert decide(scores(0.02), policy, audit_value=0.5) == Decision("REVIEW", "PASS", ("low_confidence",))
     assert decide(scores(0.0199), policy, audit_value=0.5) == sure_decision("PASS")
     assert decide(scores(0.8), policy, audit_value=0.5) == sure_decision("FAIL")
+
+
+def test_a_novelty_line_asks_a_person_where_a_part_would_pass() -> None:
+    policy = RoutingPolicy(Bands(0.1, 0.8, 0.2, novelty_line=0.6))
+
+    assert decide(scores(0.1, novelty=0.6), policy, audit_value=0.5) == sure_decision("PASS")
+    assert decide(scores(0.1, novelty=0.61), policy, audit_value=0.5) == Decision("REVIEW", "PASS", ("novel_anomaly",))
+    assert decide(scores(0.5, novelty=0.61), policy, audit_value=0.5).reasons == ("low_confidence",)
+    assert decide(scores(0.9, novelty=1.0), policy, audit_value=0.5) == sure_decision("FAIL")
+    assert decide(scores(0.9, novelty=1.01), policy, audit_value=0.5) == Decision("REVIEW", "FAIL", ("novel_anomaly",))
+
+
+@given(probability=probabilities, novelty=st.floats(0, 2), policy=policies)
+def test_what_passes_is_what_the_promise_counts(probability: float, novelty: float, policy: RoutingPolicy) -> None:
+    found = decide(scores(probability, novelty=novelty), policy, audit_value=1.0)
+    assert (found.verdict == "PASS") == policy.bands.passes(probability, novelty)
+    assert (found.verdict == "REVIEW") == (
+        policy.bands.needs_review(probability) or policy.bands.is_novel(probability, novelty)
+    )
 
 
 def test_a_rare_defect_moves_label_and_verdict_together() -> None:

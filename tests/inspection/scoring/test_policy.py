@@ -8,13 +8,24 @@ from typing import Any
 import pytest
 
 from inspection.models import Product
-from inspection.products.bands import routing_policy
+from inspection.products.bands import current_guarantee, product_bands, routing_policy
+from inspection.replay.rescoring import decide_by_current_costs
+from inspection.replay.scored_parts import load_version_verdicts
 from mltasks.models import ModelVersion
-from mltasks.vision.serving.escape_guarantee import MAX_STORED_PROBABILITIES
+from mltasks.vision.serving.escape_curve import MAX_STORED_PARTS
+from mltasks.vision.types import Scores
 from tests.inspection.conftest import Receive
 from tests.inspection.scoring.scripted_scorer import scores
 from webapp.templatetags.charts import probability_bar
 
+# A hundred defective parts, of which one may escape: the two that look good are cut off by their novelty, because the
+# good parts of this version are all less novel.
+JOINT = {
+    "lowest": [0.001, 0.002, *[0.03] * 5, *[0.5] * 93],
+    "parts": 100,
+    "novelty": [0.8, 0.7, *[1.2] * 5, *[0.5] * 93],
+    "good": [[0.03, 0.2]] * 20 + [[0.06, 0.2]] * 20,
+}
 ESCAPES = {"lowest": [0.005, 0.012] + [0.5] * 98, "parts": 100}
 
 
@@ -48,6 +59,57 @@ def test_it_keeps_the_products_promise(
     ModelVersion.objects.update(meta=meta)
     make_scripted_champion(scores(probability))
     assert receive(product=product).verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("probability", "novelty", "verdict", "reasons"),
+    [
+        (0.039, 0.79, "PASS", []),
+        (0.039, 0.8, "REVIEW", ["novel_anomaly"]),
+        (0.9, 0.9, "FAIL", []),
+        (0.9, 1.1, "REVIEW", ["novel_anomaly"]),
+    ],
+)
+def test_it_passes_by_the_versions_novelty_line(
+    probability: float,
+    novelty: float,
+    verdict: str,
+    reasons: list[str],
+    make_scripted_champion: Any,
+    receive: Receive,
+    product: Product,
+) -> None:
+    product.audit_share = product.fail_audit_share = 0
+    product.save()
+    ModelVersion.objects.update(meta={"escapes": JOINT})
+    make_scripted_champion(Scores(probability, 0.001, 0.002, 0.5, novelty > 1, novelty))
+    row = receive(product=product)
+    assert (row.verdict, row.reasons, row.novel_defect_suspected) == (verdict, reasons, novelty > 1)
+    version = ModelVersion.objects.get()
+    again = load_version_verdicts(version, product, [row.pk])[row.pk]
+    scores_then = Scores(probability, 0.0, 0.0, 0.5, novelty > 1, novelty)
+    assert again.verdict == decide_by_current_costs(scores_then, version, row).verdict == verdict
+
+
+def test_a_guarantee_of_its_own_moves_both_lines_without_training(
+    make_scripted_champion: Any, product: Product
+) -> None:
+    ModelVersion.objects.update(meta={"escapes": JOINT})
+    version = ModelVersion.objects.get()
+    guarantee = current_guarantee(product, version)
+    assert guarantee is not None and (guarantee["kind"], guarantee["escapes"]) == ("confidence", 1)
+    product.escape_promise = 0.02
+    on_average, bands = current_guarantee(product, version), product_bands(product, version)
+    assert on_average is not None and (on_average["kind"], on_average["more_defective_labels_needed"]) == (
+        "average",
+        49,
+    )
+    assert on_average["escapes"] <= 1
+    assert (bands.bound, bands.low_limited_by) == ("average", "costs")
+    product.escape_promise = 0.005
+    assert product_bands(product, version).bound == "none"
+    product.escape_promise = 1
+    assert product_bands(product, version).novelty_line == 1
 
 
 def test_a_product_that_promises_nothing_passes_by_costs(
@@ -85,7 +147,7 @@ def test_the_policy_takes_microseconds(make_scripted_champion: Any, product: Pro
     version = ModelVersion(
         meta={
             "escapes": {
-                "lowest": [n / MAX_STORED_PROBABILITIES for n in range(MAX_STORED_PROBABILITIES)],
+                "lowest": [n / MAX_STORED_PARTS for n in range(MAX_STORED_PARTS)],
                 "parts": 9000,
             }
         }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from mltasks.vision.evaluation.evaluate import Evaluation, evaluate
 from mltasks.vision.evaluation.predictions import EvaluationProtocol, Prediction
 from mltasks.vision.evaluation.report import build_report
+from mltasks.vision.serving.escape_curve import EscapeCurve, ImageScores
 from mltasks.vision.types import Costs, Thresholds
 
 PROTOCOL = EvaluationProtocol("cross-validation", 2, 8, 0, 8, 7)
@@ -72,6 +74,35 @@ def test_each_figure_is_what_its_name_says() -> None:
         "calibration_error": pytest.approx(1.94 / 8),
     }
     assert {name: one.value for name, one in found.defect_types.items()} == {"excess": 1.0, "scratch": 0.5}
+
+
+def test_the_review_rate_is_that_of_routing() -> None:
+    # One of two defective parts that look good may escape. Outside, defects are novel and good parts are doubtful.
+    curve = EscapeCurve(
+        (0.001, 0.002, *[0.03] * 5, *[0.5] * 93),
+        100,
+        (0.8, 0.7, *[1.2] * 5, *[0.5] * 93),
+        good=(ImageScores(0.06, 0.2),) * 20,
+    )
+    rows = [
+        prediction("a", 0, 0.01, 0.0015),
+        prediction("b", 0, 0.01, 0.0017),
+        prediction("c", 1, 0.90, 0.0017),
+        prediction("d", 1, 0.90, 0.0021),
+        prediction("e", 1, 0.01, 0.0015),
+        prediction("f", 0, 0.30),
+    ]
+    found = evaluate(rows, PROTOCOL, Costs(), THRESHOLDS, escape_curve=curve)
+
+    # Novelty over the threshold: 0.75, 0.85, 0.85, 1.05, 0.75, 0.5. Below it, only what would pass is held back.
+    assert (found.bands.low, found.bands.novelty_line) == (pytest.approx(0.04), math.nextafter(0.8, 0))
+    assert found.metrics["review_rate"].value == 3 / 6
+    assert found.metrics["routed_escape_rate"].value == pytest.approx(1 / 3)
+    report = build_report(found)
+    assert (
+        report["review_band"]["novelty_line"] == report["promise"]["passes_up_to_novelty"] == found.bands.novelty_line
+    )
+    assert (report["promise"]["kind"], report["promise"]["escapes"]) == ("confidence", 1)
 
 
 def test_every_figure_lies_in_its_interval() -> None:

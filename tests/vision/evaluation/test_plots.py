@@ -19,7 +19,7 @@ from mltasks.vision.evaluation.report import build_report
 from mltasks.vision.evaluation.report_charts import report_charts, training_chart
 from mltasks.vision.evaluation.worst_errors import write_contact_sheet, write_error_heatmaps, write_error_images
 from mltasks.vision.serving.detector_names import DETECTOR_NAMES
-from mltasks.vision.serving.escape_guarantee import EscapeCurve
+from mltasks.vision.serving.escape_curve import EscapeCurve
 from mltasks.vision.serving.heatmaps import Heatmaps
 from mltasks.vision.serving.scorer import Scorer
 from mltasks.vision.types import Costs, InputSize, Thresholds
@@ -58,8 +58,8 @@ def report(rows: list[Prediction]) -> dict[str, Any]:
     protocol = EvaluationProtocol("cross-validation", 2, len(rows), 0, len(rows), 7)
     escapes = None
     if any(row.target for row in rows):
-        columns = [row.probability for row in rows], [row.target for row in rows], [row.part for row in rows]
-        escapes = EscapeCurve.from_images(*columns)
+        scores = [row.probability for row in rows], [row.novelty for row in rows]
+        escapes = EscapeCurve.from_images(*scores, [row.target for row in rows], [row.part for row in rows])
     return build_report(evaluate(rows, protocol, Costs(), Thresholds(1 / 6, 0.002), escape_curve=escapes))
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mltasks.vision.serving.escape_guarantee import EscapeCurve, EscapeRateGuarantee
+from mltasks.vision.serving.escape_curve import EscapeCurve
+from mltasks.vision.serving.escape_guarantee import EscapeRateGuarantee
 from mltasks.vision.serving.thresholds import (
     Bands,
     cost_bands,
@@ -110,14 +113,15 @@ def curve(*lowest: float, parts: int = 100) -> EscapeCurve:
 def test_a_promise_that_costs_keep_already_changes_nothing() -> None:
     bands = cost_bands(Costs())
 
-    assert guaranteed_bands(bands, curve(0.03, 0.05), EscapeRateGuarantee()) == Bands(0.04, 0.8, 1 / 6, "costs", True)
+    kept = guaranteed_bands(bands, curve(0.03, 0.05), EscapeRateGuarantee())
+    assert kept == Bands(0.04, 0.8, 1 / 6, "costs", "confidence", 1.0)
 
 
 def test_a_promise_lowers_where_parts_pass() -> None:
     bands = guaranteed_bands(cost_bands(Costs()), curve(0.01, 0.02), EscapeRateGuarantee())
 
     # Of a hundred one may escape, the one at 0.01: the one at 0.02 must not.
-    assert (bands.low_limited_by, bands.guarantee_holds) == ("promise", True)
+    assert (bands.low_limited_by, bands.bound) == ("promise", "confidence")
     assert (bands.high, bands.fail_threshold) == (0.8, 1 / 6)
     assert bands.needs_review(0.02)
     assert not bands.needs_review(0.02 - 1e-9)
@@ -126,7 +130,7 @@ def test_a_promise_lowers_where_parts_pass() -> None:
 def test_too_few_labels_for_the_promise_send_more_to_people() -> None:
     bands = guaranteed_bands(cost_bands(Costs()), curve(0.06, parts=20), EscapeRateGuarantee())
 
-    assert (bands.low_limited_by, bands.guarantee_holds) == ("labels", False)
+    assert (bands.low_limited_by, bands.bound) == ("labels", "none")
     assert not bands.needs_review(0.0299)
     assert bands.needs_review(0.03)
 
@@ -134,16 +138,42 @@ def test_too_few_labels_for_the_promise_send_more_to_people() -> None:
 def test_costs_stricter_than_caution_stay_and_the_promise_still_does_not_hold() -> None:
     bands = guaranteed_bands(cost_bands(Costs()), curve(0.5, parts=20), EscapeRateGuarantee())
 
-    assert (bands.low, bands.low_limited_by, bands.guarantee_holds) == (0.04, "costs", False)
+    assert (bands.low, bands.low_limited_by, bands.bound) == (0.04, "costs", "none")
 
 
-@given(costs=COSTS, seen=st.lists(st.floats(1e-9, 1), min_size=1, max_size=80), rate=st.floats(0.01, 1))
-def test_a_promise_only_ever_lets_less_pass(costs: Costs, seen: list[float], rate: float) -> None:
+def test_enough_labels_for_the_mean_keep_the_promise_on_average() -> None:
+    seen = EscapeCurve((0.03, *[0.5] * 18), 19, (0.5,) * 19)
+    bands = guaranteed_bands(cost_bands(Costs()), seen, EscapeRateGuarantee())
+
+    assert (bands.low_limited_by, bands.bound) == ("promise", "average")
+    assert bands.passes(math.nextafter(0.03, 0), 0.5)
+    assert not bands.passes(0.03, 0.5)
+
+
+def test_a_novelty_line_holds_back_what_would_pass_and_nothing_else() -> None:
+    bands = Bands(0.1, 0.8, 0.2, novelty_line=0.6)
+
+    assert (bands.passes(0.1, 0.6), bands.passes(0.1, 0.61), bands.passes(0.11, 0.1)) == (True, False, False)
+    assert (bands.is_novel(0.1, 0.61), bands.is_novel(0.1, 0.6)) == (True, False)
+    assert (bands.is_novel(0.9, 0.99), bands.is_novel(0.9, 1.01)) == (False, True)
+    without_reviews = Bands(0.2, 0.2, 0.2, novelty_line=0.6)
+    assert not without_reviews.passes(0.2, 0.1)
+    assert not without_reviews.is_novel(0.2, 0.9)
+
+
+@given(
+    costs=COSTS,
+    seen=st.lists(st.tuples(st.floats(1e-9, 1), st.floats(0, 2)), min_size=1, max_size=80),
+    rate=st.floats(0.01, 1),
+)
+def test_a_promise_only_ever_lets_less_pass(costs: Costs, seen: list[tuple[float, float]], rate: float) -> None:
     free, promise = cost_bands(costs), EscapeRateGuarantee(rate)
-    bands = guaranteed_bands(free, EscapeCurve(tuple(sorted(seen)), len(seen)), promise)
+    columns = [list(column) for column in zip(*seen, strict=True)]
+    curve = EscapeCurve.from_images(*columns, [1] * len(seen), [str(n) for n in range(len(seen))])  # type: ignore[arg-type]
+    bands = guaranteed_bands(free, curve, promise)
 
-    assert bands.low <= free.low
+    assert bands.low <= free.low and bands.novelty_line <= 1
     assert (bands.high, bands.fail_threshold) == (free.high, free.fail_threshold)
-    if bands.guarantee_holds:
-        escapes = sum(one <= bands.low for one in seen)
-        assert escapes <= rate * len(seen)
+    if bands.bound != "none":
+        escapes = sum(bands.passes(*scores) for scores in seen)
+        assert escapes <= rate * (len(seen) + 1)
