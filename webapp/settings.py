@@ -289,6 +289,8 @@ SPECTACULAR_SETTINGS = {
         "PassOrFail": [("PASS", "PASS"), ("FAIL", "FAIL")],
         "RunState": "mltasks.models.TrainingRun.State",
         "VersionState": "mltasks.models.ModelVersion.State",
+        "KindEnum": "mltasks.models.Promotion.Kind",
+        "BoundKind": [(kind, kind) for kind in ("confidence", "average", "none")],
     },
 }
 

@@ -20,9 +20,10 @@ from inspection.intake.part_metadata import read_json
 from inspection.models import Product
 from inspection.models.promotion_policy import GATE_FIELDS
 from inspection.products import products
+from inspection.products.bands import current_guarantee
 from mltasks.models import RegisteredModel
 from mltasks.registry import registry
-from mltasks.reports.report_text import format_share
+from mltasks.reports.report_text import format_share, guarantee_note
 
 # Levels of training settings: lists within one object
 MAX_JSON_DEPTH = 8
@@ -107,7 +108,12 @@ class ProductAdmin(ModelAdmin):
         (_("Costs"), {"fields": ("fn_cost", "fp_cost", "review_cost", "defect_rate")}),
         (
             _("Escape guarantee and audits"),
-            {"fields": ("escape_promise", "escape_confidence", "audit_share", "fail_audit_share")},
+            {
+                "fields": (
+                    *("escape_promise", "escape_confidence", "current_guarantee"),
+                    *("audit_share", "fail_audit_share"),
+                )
+            },
         ),
         (_("Review queue"), {"fields": ("pick_strategy",)}),
         (_("Accepted images"), {"fields": ("min_image_side",)}),
@@ -124,7 +130,15 @@ class ProductAdmin(ModelAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Product | None = None) -> tuple[str, ...]:
         """Make the slug of an existing product read-only, because clients know the product by it."""
-        return ("slug", "shared_ids") if obj else ("shared_ids",)
+        computed = ("shared_ids", "current_guarantee")
+        return ("slug", *computed) if obj else computed
+
+    @admin.display(description=_("guarantee of the champion"))
+    def current_guarantee(self, product: Product) -> str:
+        """Return the bound of the escape rate that the champion keeps by the saved settings."""
+        version = registry.champion(product.registered_model) if product.pk else None
+        guarantee = current_guarantee(product, version) if version else None
+        return guarantee_note(guarantee) if guarantee else gettext("none yet")
 
     @admin.display(description=_("part ids shared by too many images"))
     def shared_ids(self, product: Product) -> str:

@@ -36,6 +36,7 @@ class InspectionSerializer(serializers.ModelSerializer[Inspection]):
         read_only=True,
         allow_null=True,
         help_text="Novelty score divided by its threshold: above 1 exactly if `novel_defect_suspected` is true. "
+        "By the escape guarantee, parts may pass only up to a lower novelty: others go to review as `novel_anomaly`. "
         "Null if no version scored the part.",
     )
     model_version = serializers.SlugRelatedField[Any](slug_field="number", read_only=True, allow_null=True)

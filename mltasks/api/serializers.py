@@ -90,6 +90,26 @@ class OriginSerializer(serializers.ModelSerializer[ImportedVersion]):
         fields = ["plant", "product", "version", "fingerprint", "good", "defective"]
 
 
+class EscapeGuaranteeSerializer(serializers.Serializer[Any]):
+    """Bound of the escape rate that the version kept in its evaluation, by the product's settings of then."""
+
+    kind = serializers.ChoiceField(
+        ("confidence", "average", "none"),
+        help_text="Whether the bound holds with the stated confidence, on average over samples of as many labels, or "
+        "not at all for too few labels.",
+    )
+    rate = serializers.FloatField(help_text="At most this share of the defective parts passes without a review.")
+    confidence = serializers.FloatField()
+    bound = serializers.FloatField(help_text="Upper bound of the escape rate with this confidence.")
+    average_bound = serializers.FloatField(
+        allow_null=True, default=None, help_text="Upper bound of the mean escape rate, if `kind` is `average`."
+    )
+    escapes = serializers.IntegerField(help_text="Number of measured defective parts that would have passed.")
+    defective_parts = serializers.IntegerField()
+    more_defective_labels_needed = serializers.IntegerField(help_text="For a bound with the stated confidence.")
+    more_labels_needed_on_average = serializers.IntegerField(allow_null=True, default=None)
+
+
 class VersionSerializer(serializers.ModelSerializer[ModelVersion]):
     """Version with its labels and its measured figures."""
 
@@ -101,13 +121,14 @@ class VersionSerializer(serializers.ModelSerializer[ModelVersion]):
     imported_from = OriginSerializer(source="imported", allow_null=True, default=None)
     protocol = serializers.CharField(source="report.protocol")
     metrics = serializers.SerializerMethodField()
+    escape_guarantee = serializers.SerializerMethodField()
     promotions = PromotionSerializer(many=True)
 
     class Meta:
         model = ModelVersion
         fields = [
             *("product", "version", "state", "created_at", "sha256", "run", "snapshot", "labels", "imported_from"),
-            *("protocol", "metrics", "promotions"),
+            *("protocol", "metrics", "escape_guarantee", "promotions"),
         ]
 
     @extend_schema_field(serializers.DictField(child=EstimateSerializer()))
@@ -119,6 +140,16 @@ class VersionSerializer(serializers.ModelSerializer[ModelVersion]):
         """
         metrics: dict[str, Any] = version.metrics  # type: ignore[attr-defined]  # annotated by with_metrics()
         return metrics
+
+    @extend_schema_field(EscapeGuaranteeSerializer(allow_null=True))
+    def get_escape_guarantee(self, version: ModelVersion) -> dict[str, Any] | None:
+        """Return the escape guarantee of the evaluation; null for versions from before it."""
+        guarantee = version.promise  # type: ignore[attr-defined]  # annotated by with_metrics()
+        if not guarantee:
+            return None
+        # Earlier releases knew only the bound with confidence.
+        kind = {"kind": "confidence" if guarantee["holds"] else "none"}
+        return dict(EscapeGuaranteeSerializer({**kind, **guarantee}).data)
 
 
 class RunSerializer(serializers.ModelSerializer[TrainingRun]):

@@ -28,10 +28,12 @@ class ModelVersionQuerySet(models.QuerySet["ModelVersion"]):
         return related.defer("run__log", "run__epochs", "imported__document")
 
     def with_metrics(self) -> Self:
-        """Annotate each version with its report's ``metrics``, without the report's curves."""
+        """Annotate each version with its report's ``metrics`` and ``promise``, without the report's curves."""
         related = self.select_related("model", "run__snapshot", "report", "imported")
         light = related.defer("report__evaluation", "imported__document")
-        return light.annotate(metrics=KeyTransform("metrics", "report__evaluation"))
+        return light.annotate(
+            metrics=KeyTransform("metrics", "report__evaluation"), promise=KeyTransform("promise", "report__evaluation")
+        )
 
 
 class ModelVersion(models.Model):

@@ -178,6 +178,7 @@ def _costs(report: VersionReport) -> CardSection:
         "review": costs.get("review"),
         "fails_by_itself_from": evaluation.get("thresholds", {}).get("defect_probability"),
         "passes_up_to": band.get("low"),
+        "passes_up_to_novelty": band.get("novelty_line"),
         "fails_from": band.get("high"),
         "bound_by": band.get("binds"),
         "promise": guarantee,

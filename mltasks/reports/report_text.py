@@ -35,13 +35,57 @@ def guarantee_text(guarantee: Mapping[str, Any]) -> str:
         text = _("escape rate at most {bound} (guaranteed with {confidence} confidence)")
         return text.format(bound=bound, confidence=format_share(guarantee["confidence"]))
     missing = guarantee["more_defective_labels_needed"]
+    if guarantee.get("kind") == "average":
+        return ngettext(
+            "escape rate at most {bound} on average (for {confidence} confidence label {missing} more defective part)",
+            "escape rate at most {bound} on average (for {confidence} confidence label {missing} more defective parts)",
+            missing,
+        ).format(
+            bound=format_share(guarantee["average_bound"]),
+            confidence=format_share(guarantee["confidence"]),
+            missing=missing,
+        )
     if not missing:
         return _("escape rate up to {bound}, above the required {rate}").format(bound=bound, rate=rate)
-    return ngettext(
+    text = ngettext(
         "too few labels to guarantee an escape rate of at most {rate}: label {missing} more defective part",
         "too few labels to guarantee an escape rate of at most {rate}: label {missing} more defective parts",
         missing,
     ).format(rate=rate, missing=missing)
+    for_average = guarantee.get("more_labels_needed_on_average")
+    return f"{text} ({_for_average_text(for_average)})" if for_average else text
+
+
+def guarantee_note(guarantee: Mapping[str, Any]) -> str:
+    """Return sentences on the bound that applies and the labels it lacks, for a product's current settings."""
+    rate, confidence = format_share(guarantee["rate"]), format_share(guarantee["confidence"])
+    if guarantee["rate"] >= 1:
+        return _("No escape guarantee is required.")
+    if guarantee["kind"] == "confidence":
+        text = _("With {confidence} confidence, at most {rate} of the defective parts pass without review.")
+        return text.format(confidence=confidence, rate=rate)
+    missing = guarantee["more_defective_labels_needed"]
+    if guarantee["kind"] == "average":
+        text = _("On average, at most {rate} of the defective parts pass without review.").format(rate=rate)
+        labels = ngettext(
+            "For {confidence} confidence, label {missing} more defective part.",
+            "For {confidence} confidence, label {missing} more defective parts.",
+            missing,
+        ).format(confidence=confidence, missing=missing)
+        return f"{text} {labels}"
+    text = ngettext(
+        "No escape guarantee yet: for {rate} with {confidence} confidence, label {missing} more defective part",
+        "No escape guarantee yet: for {rate} with {confidence} confidence, label {missing} more defective parts",
+        missing,
+    ).format(rate=rate, confidence=confidence, missing=missing)
+    for_average = guarantee["more_labels_needed_on_average"]
+    return f"{text} ({_for_average_text(for_average)})." if for_average else f"{text}."
+
+
+def _for_average_text(missing: int) -> str:
+    return ngettext(
+        "{missing} more for a guarantee on average", "{missing} more for a guarantee on average", missing
+    ).format(missing=missing)
 
 
 def more_labels_text(points: Sequence[Mapping[str, Any]]) -> str:

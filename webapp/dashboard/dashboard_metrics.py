@@ -12,12 +12,14 @@ from django.db.models.functions import TruncDate
 from django.utils import timezone
 
 from inspection.models import Inspection, Product, RemovedParts
+from inspection.products.bands import current_guarantee
 from inspection.products.part_identity import PartIdentities
 from labeling.datasets import retraining
 from labeling.history import history
 from labeling.queue import queue_stats
 from mltasks.models import ModelVersion, Promotion, TrainingRun
 from mltasks.registry import registry
+from mltasks.reports import report_text
 
 DAYS = 14
 MAX_RUNS_SHOWN = 5
@@ -65,17 +67,19 @@ def shared_part_ids(product: Product) -> list[dict[str, Any]]:
 
 
 def champion_summary(product: Product) -> dict[str, Any] | None:
-    """Return the champion with its promotion and its recall; None without a champion."""
+    """Return the champion with its promotion, its recall and its escape guarantee; None without a champion."""
     version = registry.champion(product.registered_model)
     if version is None:
         return None
     report = getattr(version, "report", None)
     metrics = report.evaluation.get("metrics", {}) if report else {}
     promotion = version.promotions.select_related("by").first()
+    guarantee = current_guarantee(product, version)
     return {
         "version": version,
         "promotion": promotion,
         "recall": metrics.get("recall"),
+        "guarantee": report_text.guarantee_note(guarantee) if guarantee else "",
         "candidate": _newer_candidate(version),
         "fallback": _fallback_version(product, version, promotion),
     }

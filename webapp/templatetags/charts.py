@@ -69,12 +69,6 @@ def _band_labels(low: float, high: float) -> list[dict[str, Any]]:
     return labels
 
 
-@register.inclusion_tag("parts/novelty.html")
-def novelty_bar(ratio: float) -> dict[str, Any]:
-    """Return the novelty as a multiple of its threshold, which is in the middle; full from 2."""
-    return {"ratio": ratio, "mark": round(min(max(ratio, 0.0), 2.0) * 50, 2), "threshold": 50, "over": ratio > 1}
-
-
 @register.inclusion_tag("parts/interval.html")
 def interval(metric: Mapping[str, Any] | None, size: str = "") -> dict[str, Any]:
     """Return a metric in [0, 1] as a dot on its 95 % interval, with numbers.

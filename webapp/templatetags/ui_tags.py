@@ -174,6 +174,8 @@ def reason_texts(inspection: Inspection) -> list[str]:
     texts = dict(_REASON_TEXTS)
     if ratio > 1:
         texts[Reason.NOVEL_ANOMALY] = _NOVELTY_TEXT
+    elif not inspection.novel_defect_suspected:
+        texts[Reason.NOVEL_ANOMALY] = _NOVELTY_LINE_TEXT
     if error:
         texts[Reason.SCORING_FAILED] = _SCORING_ERROR_TEXT
     values = {
@@ -198,4 +200,5 @@ _REASON_TEXTS: dict[str, Any] = {
     ),
 }
 _NOVELTY_TEXT = gettext_lazy("Differs from the training parts: the novelty is {ratio} times the threshold.")
+_NOVELTY_LINE_TEXT = gettext_lazy("Too unusual to pass: the novelty is {ratio} times the threshold.")
 _SCORING_ERROR_TEXT = gettext_lazy("Scoring failed: {error}.")

@@ -56,6 +56,9 @@ def test_it_lists_versions_newest_first(
 def test_it_shows_one_with_its_figures(client: APIClient, version: ModelVersion) -> None:
     body = client.get(f"{VERSIONS}1/").json()
     assert (body["product"], body["version"], body["sha256"]) == ("plate", 1, version.sha256)
+    guarantee = body["escape_guarantee"]
+    assert (guarantee["kind"], guarantee["rate"], guarantee["confidence"]) == ("none", 0.05, 0.95)
+    assert (guarantee["more_defective_labels_needed"], guarantee["more_labels_needed_on_average"]) == (51, 11)
     recall = body["metrics"]["recall"]
     assert 0 <= recall["low"] <= recall["value"] <= recall["high"] <= 1
     assert recall["n"] == 8

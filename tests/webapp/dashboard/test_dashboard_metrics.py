@@ -15,6 +15,26 @@ from webapp.dashboard import dashboard_metrics
 pytestmark = pytest.mark.django_db
 
 
+def test_it_names_the_bound_of_the_escape_rate_that_applies() -> None:
+    product = make_product()
+    model = product.registered_model
+    run = TrainingRun.objects.create(model=model, state="succeeded")
+    version = ModelVersion.objects.create(model=model, number=1, state="champion", run=run)
+    Promotion.objects.create(model=model, version=version, reason="The first.")
+
+    def words(parts: int) -> str:
+        version.meta = {"escapes": {"lowest": [0.5] * parts, "parts": parts, "novelty": [0.5] * parts}} if parts else {}
+        version.save()
+        summary = dashboard_metrics.champion_summary(product)
+        assert summary is not None
+        return str(summary["guarantee"]).replace("\N{NO-BREAK SPACE}", " ")
+
+    assert words(0) == ""
+    assert words(18).startswith("No escape guarantee yet: for 5 % with 95 % confidence, label 41 more")
+    assert words(19).startswith("On average, at most 5 % of the defective parts pass without review.")
+    assert words(59) == "With 95 % confidence, at most 5 % of the defective parts pass without review."
+
+
 def test_it_names_the_version_that_stands_in() -> None:
     product = make_product()
     model = product.registered_model
