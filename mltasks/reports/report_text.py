@@ -52,8 +52,7 @@ def guarantee_text(guarantee: Mapping[str, Any]) -> str:
         "too few labels to guarantee an escape rate of at most {rate}: label {missing} more defective parts",
         missing,
     ).format(rate=rate, missing=missing)
-    for_average = guarantee.get("more_labels_needed_on_average")
-    return f"{text} ({_for_average_text(for_average)})" if for_average else text
+    return text + _for_average_text(guarantee.get("more_labels_needed_on_average"))
 
 
 def guarantee_note(guarantee: Mapping[str, Any]) -> str:
@@ -78,14 +77,11 @@ def guarantee_note(guarantee: Mapping[str, Any]) -> str:
         "No escape guarantee yet: for {rate} with {confidence} confidence, label {missing} more defective parts",
         missing,
     ).format(rate=rate, confidence=confidence, missing=missing)
-    for_average = guarantee["more_labels_needed_on_average"]
-    return f"{text} ({_for_average_text(for_average)})." if for_average else f"{text}."
+    return f"{text}{_for_average_text(guarantee['more_labels_needed_on_average'])}."
 
 
-def _for_average_text(missing: int) -> str:
-    return ngettext(
-        "{missing} more for a guarantee on average", "{missing} more for a guarantee on average", missing
-    ).format(missing=missing)
+def _for_average_text(missing: int | None) -> str:
+    return " " + _("(for a guarantee on average: {missing})").format(missing=missing) if missing else ""
 
 
 def more_labels_text(points: Sequence[Mapping[str, Any]]) -> str:

@@ -43,9 +43,9 @@ def guarantee(parts: int, rate: float = 0.05, joint: bool = True) -> dict[str, A
         (
             guarantee(8),
             "too few labels to guarantee an escape rate of at most 5 %: label 51 more defective parts "
-            "(11 more for a guarantee on average)",
+            "(for a guarantee on average: 11)",
             "No escape guarantee yet: for 5 % with 95 % confidence, label 51 more defective parts "
-            "(11 more for a guarantee on average).",
+            "(for a guarantee on average: 11).",
         ),
         (
             guarantee(24, joint=False),

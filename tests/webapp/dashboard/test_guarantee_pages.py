@@ -93,7 +93,13 @@ def test_a_version_without_a_curve_says_nothing(client: Client, version: ModelVe
     ],
 )
 def test_a_part_says_why_its_novelty_may_not_pass(
-    client: Client, version: ModelVersion, product: Product, novelty: float, suspected: bool, reason: str, similarity: str
+    client: Client,
+    version: ModelVersion,
+    product: Product,
+    novelty: float,
+    suspected: bool,
+    reason: str,
+    similarity: str,
 ) -> None:
     scores: dict[str, Any] = {"defect_probability": 0.01, "reconstruction_error": 0.001, "anomaly_threshold": 0.002}
     routed = {"verdict": "REVIEW", "model_verdict": "PASS", "reasons": ["novel_anomaly"], "model_version": version}
