@@ -23,9 +23,6 @@ from mltasks.vision.types import Roi
 
 logger = logging.getLogger(__name__)
 
-# A comparison takes 1 to 2 s of one core, even for few parts. A run of near-duplicates lasts some minutes.
-BATCH_SIZE = 64
-MAX_EARLIER_PARTS = 128
 # Fingerprint without texture; it matches no other.
 EMPTY_FINGERPRINT = duplicate_groups.Fingerprint(
     1, 1, np.zeros((duplicate_groups.TEXTURE_SIDE, duplicate_groups.TEXTURE_SIDE), np.float16)
@@ -35,14 +32,17 @@ EMPTY_FINGERPRINT = duplicate_groups.Fingerprint(
 def flag_duplicates(product: Product) -> int:
     """Compare the oldest unchecked waiting parts with earlier reviewed parts, and rank them.
 
-    Returns the number of compared parts, at most ``BATCH_SIZE``. Concurrent calls repeat the same work without harm.
+    Returns the number of compared parts, at most ``incremental_duplicates.BATCH_SIZE``. Concurrent calls repeat the
+    same work without harm.
     """
     waiting = Inspection.objects.awaiting_duplicate_check().filter(product=product)
-    parts = list(waiting.select_related("fingerprint").order_by("received_at", "pk")[:BATCH_SIZE])
+    parts = list(
+        waiting.select_related("fingerprint").order_by("received_at", "pk")[: incremental_duplicates.BATCH_SIZE]
+    )
     if not parts:
         return 0
     newest = _earlier_parts(product).select_related("fingerprint").order_by("-received_at")
-    earlier = list(newest[:MAX_EARLIER_PARTS])[::-1]
+    earlier = list(newest[: incremental_duplicates.MAX_EARLIER_PARTS])[::-1]
     matches = incremental_duplicates.best_earlier_match(_load_fingerprints(earlier), _load_fingerprints(parts))
     originals = _originals_of_duplicates(earlier, parts, matches)
     similarities = {part.pk: match.similarity for part, match in zip(parts, matches, strict=True)}

@@ -13,6 +13,7 @@ from inspection.models import Inspection, Product
 from inspection.products import queue_ranking
 from inspection.scoring import near_duplicates, scoring, scoring_lease
 from mltasks.storage import atomic_files, object_store
+from mltasks.vision.data import incremental_duplicates
 
 logger = logging.getLogger(__name__)
 
@@ -57,6 +58,6 @@ def _order_queue(product: Product) -> int:
     for _ in range(MAX_COMPARISONS):
         compared = near_duplicates.flag_duplicates(product)
         ranked += compared
-        if compared < near_duplicates.BATCH_SIZE:
+        if compared < incremental_duplicates.BATCH_SIZE:
             break
     return ranked

@@ -34,6 +34,10 @@ from mltasks.vision.data.duplicate_pairs import (
     subtract_common,
 )
 
+# New parts of one comparison, and the latest earlier parts that they are compared with. A comparison takes 1 to 2 s of
+# one core, even for few parts. A run of near-duplicates lasts some minutes.
+BATCH_SIZE = 64
+MAX_EARLIER_PARTS = 128
 # Step of a packed texture, whose values lie between about -3 and 3; a finer step finds the same pairs.
 _QUANTIZATION_STEP = 1 / 40
 # This many reference parts are a base by themselves. With fewer, the base is this share of all parts.
@@ -87,6 +91,20 @@ def best_earlier_match(reference: Sequence[Fingerprint], new: Sequence[Fingerpri
         similarities[same], duplicate_of[same] = 1.0, earlier.argmax(1)[same]
     matches = zip(similarities[len(reference) :], duplicate_of[len(reference) :], strict=True)
     return [BestMatch(float(similarity), int(at) if at >= 0 else None) for similarity, at in matches]
+
+
+def similarities_on_arrival(known: Sequence[Fingerprint], arrivals: Sequence[Fingerprint]) -> list[float]:
+    """Return each arrival's similarity to the parts before it, as the review queue computes it.
+
+    The arrivals are compared in batches, with the latest earlier parts that are no near-duplicates.
+    """
+    seen, similarities = list(known), list[float]()
+    for start in range(0, len(arrivals), BATCH_SIZE):
+        new = arrivals[start : start + BATCH_SIZE]
+        matches = best_earlier_match(seen[-MAX_EARLIER_PARTS:], new)
+        seen += [image for image, match in zip(new, matches, strict=True) if match.duplicate_of is None]
+        similarities += [match.similarity for match in matches]
+    return similarities
 
 
 def _base_positions(textures: Textures, reference_count: int) -> NDArray[np.int64]:

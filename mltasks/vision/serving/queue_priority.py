@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 # Increase when a strategy changes: waiting parts are then ranked again.
 REVISION = 3
+DEFAULT_STRATEGY = "expected_cost"
 HEAD_START_S = 86_400.0  # head start of the highest priority
 # Parts of an urgent station precede all other parts that have waited less than a day.
 URGENT_S = 2 * HEAD_START_S

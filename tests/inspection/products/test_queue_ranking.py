@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
+import numpy as np
 import pytest
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, connection, transaction
@@ -13,10 +14,13 @@ from django.utils import timezone
 
 from inspection.models import Inspection, PickStrategy, Product, Station
 from inspection.products import products, queue_ranking
+from inspection.products.hash_sampling import hash_uniform
 from inspection.scoring import score_recovery
 from inspection.tasks import order_queue
 from mltasks.models import ModelVersion, TrainingRun
-from mltasks.vision.benchmarks.active_learning import pool_selection
+from mltasks.vision.benchmarks.active_learning.simulated_queue import Arrival, SimulatedQueue
+from mltasks.vision.serving.queue_priority import DEFAULT_STRATEGY, PRIORITY
+from mltasks.vision.serving.thresholds import cost_threshold
 from mltasks.vision.types import Scores
 from tests.inspection.conftest import Receive
 from tests.inspection.scoring.scripted_scorer import ScriptedScorer
@@ -58,9 +62,32 @@ def make_scripted_champion(product: Product, monkeypatch: pytest.MonkeyPatch) ->
     return told
 
 
-def test_the_default_is_that_of_picking(product: Product) -> None:
-    assert set(PickStrategy.values) == set(pool_selection.STRATEGIES)
-    assert product.pick_strategy == pool_selection.DEFAULT_STRATEGY
+def test_a_product_may_choose_each_strategy_and_has_the_default(product: Product) -> None:
+    assert set(PickStrategy.values) == set(PRIORITY)
+    assert product.pick_strategy == DEFAULT_STRATEGY
+
+
+@pytest.mark.parametrize("strategy", PRIORITY)
+def test_the_learning_curve_labels_in_the_order_of_the_queue(product: Product, strategy: str) -> None:
+    rng = np.random.default_rng(4)
+    probabilities, novelty, similarity = rng.random(12), 2 * rng.random(12), rng.random(12)
+    similarity[[3, 8]] = 1
+    signals = zip(probabilities, novelty, similarity, strict=True)
+    parts = [make_part(product, defect_probability=p, novelty=n, similarity=alike) for p, n, alike in signals]
+    Inspection.objects.update(received_at=ARRIVED)
+    Product.objects.update(pick_strategy=strategy)
+    queue_ranking.rerank(product)
+    # Parts of equal priority: the simulated queue keeps the order of arrival, here that of the ids.
+    ids = sorted(part.pk for part in parts)
+    arrivals = {
+        at: Arrival(ids.index(part.pk), float(similarity[at]), hash_uniform(b"queue:" + part.pk.bytes))
+        for at, part in enumerate(parts)
+    }
+    simulated = SimulatedQueue(cost_threshold(product.costs), arrivals)
+
+    queued = Inspection.objects.awaiting_review().order_by("queue_sort_key", "pk").values_list("pk", flat=True)
+    found = simulated.first(12, strategy, range(12), probabilities, novelty)
+    assert [parts[at].pk for at in found] == list(queued)
 
 
 def test_a_part_that_goes_to_a_person_gets_its_place_at_once(make_scripted_champion: Any, receive: Receive) -> None:

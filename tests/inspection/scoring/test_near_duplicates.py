@@ -20,6 +20,7 @@ from inspection.intake.submission import Submission
 from inspection.models import Fingerprint, Inspection, Product
 from inspection.products import queue_ranking
 from inspection.scoring import near_duplicates, score_recovery
+from mltasks.vision.data import incremental_duplicates
 from mltasks.vision.drawing.fields import smooth_noise, spectral_noise
 from tests.inspection.conftest import Receive
 from tests.labeling.concurrency import run_concurrently
@@ -136,7 +137,7 @@ def test_products_are_not_compared_with_each_other(receive: Receive, product: Pr
 def test_a_long_queue_is_compared_over_several_looks(
     receive: Receive, product: Product, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(near_duplicates, "BATCH_SIZE", 4)
+    monkeypatch.setattr(incremental_duplicates, "BATCH_SIZE", 4)
     monkeypatch.setattr(score_recovery, "MAX_COMPARISONS", 2)
     parts = [receive(photo(seed)) for seed in range(10)]
     late = receive(photo(9, 1))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 import subprocess
 import sys
 from typing import Any
@@ -11,7 +12,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mltasks.vision.benchmarks.active_learning import pool_selection
 from mltasks.vision.serving.queue_priority import HEAD_START_S, PRIORITY, PartSignals, priority, queue_sort_key
 
 DAY = 86_400.0
@@ -20,10 +20,6 @@ TURN = 1 / 6  # the operating threshold of the default costs
 
 def make_signals(probability: float | None = 0.1, novelty: float | None = 0.5, **changes: Any) -> PartSignals:
     return PartSignals(probability, novelty, **{"threshold": TURN, **changes})
-
-
-def test_it_knows_the_strategies_of_picking() -> None:
-    assert set(PRIORITY) == set(pool_selection.STRATEGIES)
 
 
 def test_uncertainty_is_highest_at_the_threshold() -> None:
@@ -53,6 +49,27 @@ def test_expected_cost_is_highest_for_probable_defects_and_for_the_unknown() -> 
     assert (
         priority("expected_cost", make_signals(0.1, similarity=0.5)) == priority("expected_cost", make_signals(0.1)) / 2
     )
+
+
+def test_at_a_cold_start_expected_cost_finds_many_times_the_rare_defects() -> None:
+    rng = random.Random(5)
+    kinds = [rng.choice((1, 2)) if rng.random() < 0.02 else 0 for _ in range(2000)]
+    # The young model half sees the first kind, and passes the second, which only the novelty tells.
+    parts = [
+        make_signals(
+            (0.15 if kind == 1 else 0.02) + 0.05 * rng.random(),
+            0.7 + 0.3 * rng.random() + 0.4 * (kind == 2),
+            hash_uniform=rng.random(),
+        )
+        for kind in kinds
+    ]
+
+    def found(strategy: str) -> list[int]:
+        worth = [priority(strategy, part) for part in parts]
+        return [kinds[at] for at in sorted(range(2000), key=lambda at: -worth[at])[:24]]
+
+    assert set(found("expected_cost")) >= {1, 2}
+    assert sum(kind > 0 for kind in found("expected_cost")) >= 5 * max(1, sum(kind > 0 for kind in found("random")))
 
 
 def test_chance_is_the_lot_whatever_the_scores() -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from itertools import pairwise
 from typing import Any, Self
 
-from mltasks.vision.benchmarks.active_learning.pool_selection import DEFAULT_STRATEGY, STRATEGIES
+from mltasks.vision.serving.queue_priority import DEFAULT_STRATEGY, PRIORITY
 
 # Share of the average precision with all labels
 GOAL_SHARE = 0.98
@@ -33,8 +33,8 @@ class LabelingPlan:
         names = {item.name for item in fields(cls)}
         own = {name: value for name, value in settings.items() if name in names}
         plan = cls(**{**own, "strategies": tuple(own.get("strategies", cls().strategies))})
-        if unknown := [name for name in plan.strategies if name not in STRATEGIES]:
-            raise ValueError(f"Unknown strategies: {', '.join(unknown)}. Choose from: {', '.join(STRATEGIES)}.")
+        if unknown := [name for name in plan.strategies if name not in PRIORITY]:
+            raise ValueError(f"Unknown strategies: {', '.join(unknown)}. Choose from: {', '.join(PRIORITY)}.")
         if min(plan.start_good, plan.start_defective, plan.a_night, plan.nights) < 1 or not plan.strategies:
             raise ValueError("Use 1 or more for start_good, start_defective, a_night, nights and strategies.")
         return plan, {name: value for name, value in settings.items() if name not in names}
