@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import json
 import pickle
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file
+from safetensors.torch import load_file as load_safetensors
 from torch import Tensor, nn
 
 from mltasks.vision.networks.hub_cache import HubFile, HubUnreachableError, fetch_hub_file
@@ -31,9 +31,8 @@ HASH_SUFFIX = "#sha256="
 class WeightsSource:
     """Origin of a backbone's weights, for ``meta.json`` and the report.
 
-    ``name`` is ``imagenet``, ``shipped``, ``plant``, ``file`` or ``random``; ``sha256`` is the file's hash (empty for
-    random); ``location`` its path or address; ``note`` a sentence that describes the weights and the reason for them.
-    """
+    ``name`` is ``imagenet``, ``packaged``, ``shipped``, ``plant``, ``file`` or ``random``; ``sha256`` that of the file
+    (empty for random); ``location`` its path or address; ``note`` describes the weights and the reason for them."""
 
     name: str
     sha256: str
@@ -45,13 +44,20 @@ class WeightsError(ValueError):
     """Error for unusable weights; the message says what to do."""
 
 
-@dataclass(frozen=True, slots=True)
-class Backbone:
-    """Registry entry: builder (without head), torch hub file and name of the shipped file."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Architecture:
+    """Builder of a network without its head, and the prefix of the head's tensors in files."""
 
     build: Callable[[], nn.Module]
+    head: str = "fc."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backbone(Architecture):
+    """Registry entry: architecture, torch hub file and the shipped file's name (empty if none ships)."""
+
     hub_file: HubFile
-    shipped_file: str
+    shipped_file: str = ""
 
 
 def _resnet18() -> nn.Module:
@@ -81,9 +87,16 @@ def load_backbone(name: str, weights: str = "auto") -> tuple[nn.Module, WeightsS
     weights that do not fit or do not match their hash."""
     if name not in BACKBONES:
         raise ValueError(f"Unknown backbone {name!r}. Known: {', '.join(sorted(BACKBONES))}.")
-    backbone = BACKBONES[name]
-    loaders = {"auto": _auto, "imagenet": _imagenet, "shipped": _shipped, "random": _random}
-    network, source = loaders[weights](backbone) if weights in loaders else _from_file(backbone, Path(weights))
+    return load_network(BACKBONES[name], weights)
+
+
+def load_network(backbone: Backbone, weights: str) -> tuple[nn.Module, WeightsSource]:
+    """Load a registry entry as ``load_backbone`` does; without shipped weights, ``auto`` means ``imagenet``."""
+    loaders = {"auto": _auto, "imagenet": _imagenet, "shipped": _shipped, "random": random_weights}
+    if not backbone.shipped_file:
+        loaders = {"auto": _imagenet, "imagenet": _imagenet, "random": random_weights}
+    load = loaders.get(weights)
+    network, source = load(backbone) if load else load_from_path(backbone, weights, [*loaders])
     return network.eval(), source
 
 
@@ -95,13 +108,12 @@ def _auto(backbone: Backbone) -> tuple[nn.Module, WeightsSource]:
 
 
 def _imagenet(backbone: Backbone) -> tuple[nn.Module, WeightsSource]:
+    file = backbone.hub_file
     try:
         return _from_hub(backbone, IMAGENET_TIMEOUT_S, retry_failed=True)
     except HubUnreachableError as why:
-        raise WeightsError(
-            f"No ImageNet weights: {why}. Put {backbone.hub_file.url} at {backbone.hub_file.path}, "
-            "or set BACKBONE_WEIGHTS to auto or shipped."
-        ) from why
+        other = "set BACKBONE_WEIGHTS to auto or shipped" if backbone.shipped_file else "use another backbone"
+        raise WeightsError(f"No ImageNet weights: {why}. Put {file.url} at {file.path}, or {other}.") from why
 
 
 def _from_hub(backbone: Backbone, timeout_s: float, *, retry_failed: bool) -> tuple[nn.Module, WeightsSource]:
@@ -111,7 +123,7 @@ def _from_hub(backbone: Backbone, timeout_s: float, *, retry_failed: bool) -> tu
         raise WeightsError(
             f"{path} is damaged: its sha256 starts with {digest[:8]}, not {backbone.hub_file.sha256_prefix}. Delete it."
         )
-    network = _load(backbone, path)
+    network = load_weights(backbone, path)
     return network, WeightsSource("imagenet", digest, str(path), "torchvision's ImageNet-1k weights.")
 
 
@@ -126,20 +138,24 @@ def _shipped(backbone: Backbone, note_suffix: str = "") -> tuple[nn.Module, Weig
             f"{path} is damaged: its sha256 is {digest}, its card says {expected}. Restore it from the repository."
         )
     note = "The project's own weights, distilled on drawn images, no ImageNet file." + note_suffix
-    return _load(backbone, path), WeightsSource("shipped", digest, str(path), note)
+    return load_weights(backbone, path), WeightsSource("shipped", digest, str(path), note)
 
 
-def _random(backbone: Backbone) -> tuple[nn.Module, WeightsSource]:
-    return backbone.build(), WeightsSource("random", "", "", "Random weights, without any pretraining.")
+def random_weights(architecture: Architecture) -> tuple[nn.Module, WeightsSource]:
+    """Build the network with random weights, from torch's global generator."""
+    return architecture.build(), WeightsSource("random", "", "", "Random weights, without any pretraining.")
 
 
-def _from_file(backbone: Backbone, location: Path) -> tuple[nn.Module, WeightsSource]:
-    text, _, expected = str(location).partition(HASH_SUFFIX)
+def load_from_path(
+    architecture: Architecture, location: str, sources: Sequence[str]
+) -> tuple[nn.Module, WeightsSource]:
+    """Load the weights at a path, which may end in ``#sha256=…``.
+
+    Raises WeightsError, and FileNotFoundError, which names the ``sources`` that the network has besides files."""
+    text, _, expected = location.partition(HASH_SUFFIX)
     path = Path(text)
     if not path.is_file():
-        raise FileNotFoundError(
-            f"No weights at {text!r}. BACKBONE_WEIGHTS is auto, imagenet, shipped, random or a file's path."
-        )
+        raise FileNotFoundError(f"No weights at {text!r}. BACKBONE_WEIGHTS is {', '.join(sources)} or a file's path.")
     digest = file_sha256(path)
     if expected and digest != expected:
         raise WeightsError(
@@ -147,17 +163,18 @@ def _from_file(backbone: Backbone, location: Path) -> tuple[nn.Module, WeightsSo
             "backbone again, or set backbone_weights to shipped."
         )
     note = "Pretrained on the plant's own images." if expected else "Weights from the configured file."
-    return _load(backbone, path), WeightsSource("plant" if expected else "file", digest, text, note)
+    return load_weights(architecture, path), WeightsSource("plant" if expected else "file", digest, text, note)
 
 
-def _load(backbone: Backbone, path: Path) -> nn.Module:
-    network = backbone.build()
-    state = {key: value for key, value in _read_state(path).items() if not key.startswith("fc.")}
+def load_weights(architecture: Architecture, path: Path) -> nn.Module:
+    """Build the network with the weights in a file. Raises WeightsError."""
+    network = architecture.build()
+    state = {key: value for key, value in _read_state(path).items() if not key.startswith(architecture.head)}
     try:
-        # Files from before torch 0.4.1 lack the batch counters, which eval mode does not use.
         missing, unexpected = network.load_state_dict(state, strict=False)
     except RuntimeError as error:
         raise WeightsError(_mismatch_message(path, str(error).splitlines()[-1].strip())) from error
+    # Files from before torch 0.4.1 lack the batch counters, which eval mode does not use.
     missing = [key for key in missing if not key.endswith("num_batches_tracked")]
     if missing or unexpected:
         raise WeightsError(_mismatch_message(path, f"missing {missing[:3]}, unexpected {unexpected[:3]}"))
@@ -168,7 +185,7 @@ def _read_state(path: Path) -> Mapping[str, Tensor]:
     """Read tensors by name, without unpickling other objects."""
     try:
         if path.suffix == ".safetensors":
-            return load_file(path)
+            return load_safetensors(path)
         state = torch.load(path, map_location="cpu", weights_only=True)
     except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError) as error:
         raise WeightsError(_mismatch_message(path, f"unreadable ({type(error).__name__})")) from error
@@ -178,7 +195,5 @@ def _read_state(path: Path) -> Mapping[str, Tensor]:
 
 
 def _mismatch_message(path: Path, reason: str) -> str:
-    return (
-        f"{path} does not contain this backbone's weights: {reason}. "
-        "Use a state dict of torchvision's network of the same name, or set auto or shipped."
-    )
+    advice = "Use a state dict of the network of the same name, or set auto or shipped."
+    return f"{path} does not contain this backbone's weights: {reason}. {advice}"
