@@ -7,85 +7,85 @@ const RETRY_AFTER = 4000;
 
 /** Claimed part: ids, image and model output, as the server rendered them. */
 export class Part {
-  constructor(html) {
-    const holder = document.createElement("div");
-    holder.innerHTML = html;
-    this.element = holder.firstElementChild;
-    const { claim, inspection, title, label, blind, roi, similar } = this.element.dataset;
-    Object.assign(this, { claim, inspection, title, label, roi, similar: Number(similar), blind: blind !== undefined });
-    this.image = this.element.querySelector(".part-image");
-    this.ready = this.image.decode().catch(() => this.image.classList.add("broken"));
-    this.ready.then(() => this.#loadMore());
-  }
+	constructor(html) {
+		const holder = document.createElement("div");
+		holder.innerHTML = html;
+		this.element = holder.firstElementChild;
+		const { claim, inspection, title, label, blind, roi, similar } = this.element.dataset;
+		Object.assign(this, { claim, inspection, title, label, roi, similar: Number(similar), blind: blind !== undefined });
+		this.image = this.element.querySelector(".part-image");
+		this.ready = this.image.decode().catch(() => this.image.classList.add("broken"));
+		this.ready.then(() => this.#loadMore());
+	}
 
-  /** Load overlays and similar parts, after the image. */
-  async #loadMore() {
-    for (const overlay of this.element.querySelectorAll(".overlay")) overlay.src = overlay.dataset.src;
-    const place = this.element.querySelector(".references");
-    const answer = place && (await fetch(place.dataset.src).catch(() => null));
-    if (answer?.ok && !answer.redirected) place.innerHTML = await answer.text();
-  }
+	/** Load overlays and similar parts, after the image. */
+	async #loadMore() {
+		for (const overlay of this.element.querySelectorAll(".overlay")) overlay.src = overlay.dataset.src;
+		const place = this.element.querySelector(".references");
+		const answer = place && (await fetch(place.dataset.src).catch(() => null));
+		if (answer?.ok && !answer.redirected) place.innerHTML = await answer.text();
+	}
 }
 
 /** Events: "arrived" (a part was added), "empty" (no part waits), "stuck" (no answer). */
 export class Ahead extends EventTarget {
-  #wake;
+	#wake;
 
-  constructor(url, product, claimsInUse) {
-    super();
-    this.url = url;
-    this.product = product;
-    this.claimsInUse = claimsInUse; // shown or not yet saved
-    this.parts = [];
-  }
+	constructor(url, product, claimsInUse) {
+		super();
+		this.url = url;
+		this.product = product;
+		this.claimsInUse = claimsInUse; // shown or not yet saved
+		this.parts = [];
+	}
 
-  get claims() {
-    return this.parts.map((part) => part.claim);
-  }
+	get claims() {
+		return this.parts.map((part) => part.claim);
+	}
 
-  take() {
-    const part = this.parts.shift() || null;
-    this.fill();
-    return part;
-  }
+	take() {
+		const part = this.parts.shift() || null;
+		this.fill();
+		return part;
+	}
 
-  putBack(part) {
-    this.parts.unshift(part);
-  }
+	putBack(part) {
+		this.parts.unshift(part);
+	}
 
-  drop(claims) {
-    this.parts = this.parts.filter((part) => !claims.includes(part.claim));
-  }
+	drop(claims) {
+		this.parts = this.parts.filter((part) => !claims.includes(part.claim));
+	}
 
-  /** Claim until AHEAD parts are loaded; retry after pauses. A call ends a pause. */
-  async fill() {
-    if (this.filling) return this.#wake?.();
-    this.filling = true;
-    while (this.parts.length < AHEAD) {
-      const html = await this.#claim();
-      if (html) {
-        const part = new Part(html);
-        if (this.claimsInUse().includes(part.claim)) continue; // decided during this request
-        this.parts.push(part);
-        this.dispatchEvent(new Event("arrived"));
-      } else {
-        if (!this.parts.length) this.dispatchEvent(new Event(html === "" ? "empty" : "stuck"));
-        await this.#pause();
-      }
-    }
-    this.filling = false;
-  }
+	/** Claim until AHEAD parts are loaded; retry after pauses. A call ends a pause. */
+	async fill() {
+		if (this.filling) return this.#wake?.();
+		this.filling = true;
+		while (this.parts.length < AHEAD) {
+			const html = await this.#claim();
+			if (html) {
+				const part = new Part(html);
+				if (this.claimsInUse().includes(part.claim)) continue; // decided during this request
+				this.parts.push(part);
+				this.dispatchEvent(new Event("arrived"));
+			} else {
+				if (!this.parts.length) this.dispatchEvent(new Event(html === "" ? "empty" : "stuck"));
+				await this.#pause();
+			}
+		}
+		this.filling = false;
+	}
 
-  /** Return the next part's HTML, "" if none waits, null without an answer. */
-  async #claim() {
-    const answer = await postForm(this.url, { product: this.product, excluding: this.claimsInUse() });
-    if (answer?.ok) return answer.text().catch(() => null); // "" with status 204
-    if (answer && !isLater(answer.status)) console.error("claim", answer.status);
-    return null;
-  }
+	/** Return the next part's HTML, "" if none waits, null without an answer. */
+	async #claim() {
+		const answer = await postForm(this.url, { product: this.product, excluding: this.claimsInUse() });
+		if (answer?.ok) return answer.text().catch(() => null); // "" with status 204
+		if (answer && !isLater(answer.status)) console.error("claim", answer.status);
+		return null;
+	}
 
-  async #pause() {
-    do await wait(RETRY_AFTER, (wake) => (this.#wake = wake));
-    while (document.hidden);
-  }
+	async #pause() {
+		do await wait(RETRY_AFTER, (wake) => (this.#wake = wake));
+		while (document.hidden);
+	}
 }

@@ -33,134 +33,134 @@ export const ahead = new Ahead(urls.next, urls.product, () => [...held(), ...out
 let timer;
 
 export function tell(text) {
-  message.textContent = text;
-  clearTimeout(timer);
-  timer = setTimeout(() => (message.textContent = ""), MESSAGE_TIME);
+	message.textContent = text;
+	clearTimeout(timer);
+	timer = setTimeout(() => (message.textContent = ""), MESSAGE_TIME);
 }
 
 async function show(part) {
-  if (current) return;
-  current = part;
-  bench.dataset.state = "part";
-  place.replaceChildren(part.element);
-  shownAt = performance.now();
-  viewer.show(part);
-  comment.value = "";
-  confirmButton.disabled = !part.label;
-  byId("confirm-word").textContent = part.label ? text("agree_with", { label: text(part.label) }) : text("agree");
-  byId("similar").hidden = !part.similar;
-  byId("similar-word").textContent = text("similar", { number: part.similar });
-  for (const button of document.querySelectorAll("[data-overlay]")) button.disabled = !part.element.querySelector(`[data-kind="${button.dataset.overlay}"]`);
-  await part.ready;
-  await wait(KEY_DELAY);
-  if (current === part) bench.setAttribute("data-ready", "");
+	if (current) return;
+	current = part;
+	bench.dataset.state = "part";
+	place.replaceChildren(part.element);
+	shownAt = performance.now();
+	viewer.show(part);
+	comment.value = "";
+	confirmButton.disabled = !part.label;
+	byId("confirm-word").textContent = part.label ? text("agree_with", { label: text(part.label) }) : text("agree");
+	byId("similar").hidden = !part.similar;
+	byId("similar-word").textContent = text("similar", { number: part.similar });
+	for (const button of document.querySelectorAll("[data-overlay]")) button.disabled = !part.element.querySelector(`[data-kind="${button.dataset.overlay}"]`);
+	await part.ready;
+	await wait(KEY_DELAY);
+	if (current === part) bench.setAttribute("data-ready", "");
 }
 
 export function next() {
-  if (current) return;
-  const part = ahead.take();
-  if (part) show(part);
-  else if (bench.dataset.state === "part") bench.dataset.state = "loading";
+	if (current) return;
+	const part = ahead.take();
+	if (part) show(part);
+	else if (bench.dataset.state === "part") bench.dataset.state = "loading";
 }
 
 /** Record a verdict or a skip and send it. */
 function save({ claim, inspection, title }, decision, part = null) {
-  const shown_seconds = Math.round(performance.now() - shownAt) / 1000;
-  const entry = { claim, inspection, title, comment: comment.value.trim(), shown_seconds, ...decision };
-  parts.set(entry, part);
-  recent.add(entry);
-  if (!entry.skip) tally.decided(entry);
-  outbox.add(entry);
-  return entry;
+	const shown_seconds = Math.round(performance.now() - shownAt) / 1000;
+	const entry = { claim, inspection, title, comment: comment.value.trim(), shown_seconds, ...decision };
+	parts.set(entry, part);
+	recent.add(entry);
+	if (!entry.skip) tally.decided(entry);
+	outbox.add(entry);
+	return entry;
 }
 
 export function decide(verdict, defect_type = "") {
-  if (!bench.hasAttribute("data-ready") || (group.isOpen && !group.isSeen)) return;
-  if (group.isOpen) return decideAll({ verdict, defect_type });
-  const entry = save(current, { verdict, defect_type }, current);
-  leave(`${entryText(entry)}: ${entry.title}`);
+	if (!bench.hasAttribute("data-ready") || (group.isOpen && !group.isSeen)) return;
+	if (group.isOpen) return decideAll({ verdict, defect_type });
+	const entry = save(current, { verdict, defect_type }, current);
+	leave(`${entryText(entry)}: ${entry.title}`);
 }
 
 function decideAll(decision) {
-  const parts = group.members;
-  if (!parts.length) return tell(text("group_is_empty"));
-  let entry;
-  // Parts reviewed together share the time.
-  shownAt = performance.now() - (performance.now() - shownAt) / parts.length;
-  for (const part of parts) entry = save({ ...part }, decision);
-  closeGroup();
-  leave(text("group_judged", { words: entryText(entry), number: parts.length }));
+	const parts = group.members;
+	if (!parts.length) return tell(text("group_is_empty"));
+	let entry;
+	// Parts reviewed together share the time.
+	shownAt = performance.now() - (performance.now() - shownAt) / parts.length;
+	for (const part of parts) entry = save({ ...part }, decision);
+	closeGroup();
+	leave(text("group_judged", { words: entryText(entry), number: parts.length }));
 }
 
 /** Show no part; keys then do nothing. */
 function clear() {
-  current = null;
-  bench.removeAttribute("data-ready");
+	current = null;
+	bench.removeAttribute("data-ready");
 }
 
 function leave(text) {
-  clear();
-  tell(text);
-  next();
-  bench.focus({ preventScroll: true });
+	clear();
+	tell(text);
+	next();
+	bench.focus({ preventScroll: true });
 }
 
 export function agree() {
-  if (!current) return;
-  if (current.label) decide(current.label);
-  else tell(text(current.blind ? "judge_without_model" : "model_said_nothing"));
+	if (!current) return;
+	if (current.label) decide(current.label);
+	else tell(text(current.blind ? "judge_without_model" : "model_said_nothing"));
 }
 
 export function skip(reason) {
-  byId("skip-dialog").close();
-  if (!current || !reason) return;
-  closeGroup();
-  const entry = save(current, { skip: reason }, current);
-  leave(text("skipped_part", { title: entry.title }));
+	byId("skip-dialog").close();
+	if (!current || !reason) return;
+	closeGroup();
+	const entry = save(current, { skip: reason }, current);
+	leave(text("skipped_part", { title: entry.title }));
 }
 
 export async function openGroup() {
-  if (!current?.similar || group.isOpen) return;
-  if (!(await group.open(current))) return tell(text("group_is_gone"));
-  ahead.drop(group.claims);
-  bench.dataset.group = "";
+	if (!current?.similar || group.isOpen) return;
+	if (!(await group.open(current))) return tell(text("group_is_gone"));
+	ahead.drop(group.claims);
+	bench.dataset.group = "";
 }
 
 /** Close the group; its parts stay claimed and come next. */
 export function closeGroup() {
-  if (!group.isOpen) return;
-  group.close();
-  delete bench.dataset.group;
-  ahead.fill();
+	if (!group.isOpen) return;
+	group.close();
+	delete bench.dataset.group;
+	ahead.fill();
 }
 
 export async function undo(entry = recent.last) {
-  if (!entry) return tell(text("nothing_to_undo"));
-  closeGroup();
-  recent.remove(entry);
-  if (outbox.withdraw(entry)) return back(entry, parts.get(entry));
-  await outbox.settled(entry);
-  if (entry.refused) return;
-  const target = entry.skip ? { inspection: entry.inspection } : { label: entry.label };
-  const answer = await postForm(urls.undo, target);
-  if (answer?.ok) return back(entry, new Part(await answer.text()));
-  if (answer && answer.status < 500 && answer.status !== 403) return tell(await answer.text());
-  recent.add(entry);
-  tell(text("undo_failed"));
+	if (!entry) return tell(text("nothing_to_undo"));
+	closeGroup();
+	recent.remove(entry);
+	if (outbox.withdraw(entry)) return back(entry, parts.get(entry));
+	await outbox.settled(entry);
+	if (entry.refused) return;
+	const target = entry.skip ? { inspection: entry.inspection } : { label: entry.label };
+	const answer = await postForm(urls.undo, target);
+	if (answer?.ok) return back(entry, new Part(await answer.text()));
+	if (answer && answer.status < 500 && answer.status !== 403) return tell(await answer.text());
+	recent.add(entry);
+	tell(text("undo_failed"));
 }
 
 function back(entry, part) {
-  if (!entry.skip) tally.undone(entry);
-  tell(text("taken_back", { title: entry.title }));
-  if (!part) return ahead.fill();
-  if (current) ahead.putBack(current);
-  clear();
-  show(part);
+	if (!entry.skip) tally.undone(entry);
+	tell(text("taken_back", { title: entry.title }));
+	if (!part) return ahead.fill();
+	if (current) ahead.putBack(current);
+	clear();
+	show(part);
 }
 
 /** Leave the part on the screen: its claim expired. */
 export function lose() {
-  tell(text("went_to_another", { title: current.title }));
-  clear();
-  next();
+	tell(text("went_to_another", { title: current.title }));
+	clear();
+	next();
 }

@@ -5,62 +5,62 @@ import { byId, text } from "./texts.js";
 const WINDOW = 20;
 
 export class Tally {
-  constructor(bench) {
-    this.times = [];
-    this.done = [];
-    this.state = Object.fromEntries(["left", "today", "new_labels", "mine"].map((name) => [name, Number(bench.dataset[name])]));
-    this.draw();
-  }
+	constructor(bench) {
+		this.times = [];
+		this.done = [];
+		this.state = Object.fromEntries(["left", "today", "new_labels", "mine"].map((name) => [name, Number(bench.dataset[name])]));
+		this.draw();
+	}
 
-  decided(entry) {
-    this.times.push(performance.now());
-    this.done.push(entry);
-    this.state.today += 1;
-    this.state.left = Math.max(0, this.state.left - 1);
-    this.draw();
-  }
+	decided(entry) {
+		this.times.push(performance.now());
+		this.done.push(entry);
+		this.state.today += 1;
+		this.state.left = Math.max(0, this.state.left - 1);
+		this.draw();
+	}
 
-  undone(entry) {
-    this.done = this.done.filter((item) => item !== entry);
-    this.state.today = Math.max(0, this.state.today - 1);
-    this.state.left += 1;
-    this.draw();
-  }
+	undone(entry) {
+		this.done = this.done.filter((item) => item !== entry);
+		this.state.today = Math.max(0, this.state.today - 1);
+		this.state.left += 1;
+		this.draw();
+	}
 
-  saved() {
-    this.state.new_labels += 1;
-    this.draw();
-  }
+	saved() {
+		this.state.new_labels += 1;
+		this.draw();
+	}
 
-  /** Take the server's counts; unsaved verdicts count once they are saved. */
-  update(state) {
-    this.state = state;
-    this.draw();
-  }
+	/** Take the server's counts; unsaved verdicts count once they are saved. */
+	update(state) {
+		this.state = state;
+		this.draw();
+	}
 
-  /** Median seconds per part; breaks over two minutes do not count. */
-  get pace() {
-    const recent = this.times.slice(-WINDOW);
-    const gaps = recent.slice(1).map((time, i) => time - recent[i]).filter((gap) => gap < 120000);
-    if (gaps.length < 2) return null;
-    return gaps.sort((a, b) => a - b)[Math.floor(gaps.length / 2)] / 1000;
-  }
+	/** Median seconds per part; breaks over two minutes do not count. */
+	get pace() {
+		const recent = this.times.slice(-WINDOW);
+		const gaps = recent.slice(1).map((time, i) => time - recent[i]).filter((gap) => gap < 120000);
+		if (gaps.length < 2) return null;
+		return gaps.sort((a, b) => a - b)[Math.floor(gaps.length / 2)] / 1000;
+	}
 
-  draw() {
-    const pace = this.pace === null ? "–" : `${this.pace.toFixed(1)} s`;
-    for (const [name, value] of Object.entries({ ...this.state, pace })) {
-      for (const spot of document.querySelectorAll(`[data-tally="${name}"]`)) spot.textContent = value;
-    }
-    byId("waiting-count").textContent = this.state.left || "";
-  }
+	draw() {
+		const pace = this.pace === null ? "–" : `${this.pace.toFixed(1)} s`;
+		for (const [name, value] of Object.entries({ ...this.state, pace })) {
+			for (const spot of document.querySelectorAll(`[data-tally="${name}"]`)) spot.textContent = value;
+		}
+		byId("waiting-count").textContent = this.state.left || "";
+	}
 
-  drawEnd() {
-    const count = (verdict) => this.done.filter((entry) => entry.verdict === verdict).length;
-    const kinds = {};
-    for (const entry of this.done) if (entry.defect_type) kinds[entry.defect_type] = (kinds[entry.defect_type] || 0) + 1;
-    const named = Object.entries(kinds).map(([name, number]) => `${number} ${name}`).join(", ");
-    const types = named ? ` (${named})` : "";
-    const done = { total: this.done.length, passed: count("PASS"), failed: count("FAIL"), types };
-    byId("end-words").textContent = done.total ? text("done", done) : text("nothing_waited");
-  }
+	drawEnd() {
+		const count = (verdict) => this.done.filter((entry) => entry.verdict === verdict).length;
+		const kinds = {};
+		for (const entry of this.done) if (entry.defect_type) kinds[entry.defect_type] = (kinds[entry.defect_type] || 0) + 1;
+		const named = Object.entries(kinds).map(([name, number]) => `${number} ${name}`).join(", ");
+		const types = named ? ` (${named})` : "";
+		const done = { total: this.done.length, passed: count("PASS"), failed: count("FAIL"), types };
+		byId("end-words").textContent = done.total ? text("done", done) : text("nothing_waited");
+	}
 }

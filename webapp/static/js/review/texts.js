@@ -6,5 +6,5 @@ const texts = JSON.parse(byId("texts").textContent);
 
 /** The text of that name with each {value} filled in. */
 export function text(name, values = {}) {
-  return texts[name].replace(/\{(\w+)\}/g, (_, key) => values[key]);
+	return texts[name].replace(/\{(\w+)\}/g, (_, key) => values[key]);
 }
