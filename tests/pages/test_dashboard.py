@@ -48,6 +48,26 @@ def test_it_gives_a_photo_its_verdict_beside_the_heatmap(
     assert part.uploaded_by.username == "ada"
 
 
+def test_it_takes_a_dropped_photo(
+    page: Page, login: Login, product: Product, make_person: MakePerson, photo: Path
+) -> None:
+    login(page, make_person("ada"))
+    page.goto("/")
+    zone = page.locator(".drop-zone").bounding_box()
+    assert zone is not None
+    files = {"items": [], "files": [str(photo)], "dragOperationsMask": 1}
+    mouse = page.context.new_cdp_session(page)
+    # Beside the button: the whole zone takes the photo.
+    for kind in ("dragEnter", "dragOver", "drop"):
+        place = {"x": zone["x"] + 20, "y": zone["y"] + zone["height"] - 20}
+        mouse.send("Input.dispatchDragEvent", {"type": kind, **place, "data": files})
+        if kind == "dragOver":
+            expect(page.locator("form.over .drop-zone")).to_be_visible()
+    expect(page.locator("#result .verdict.big")).to_have_text("REVIEW")
+    expect(page.locator("form.over")).to_have_count(0)
+    assert Inspection.objects.get().original_filename == "photo.jpg"
+
+
 def test_it_refuses_what_is_no_image_in_words(
     page: Page, login: Login, product: Product, make_person: MakePerson, tmp_path: Path
 ) -> None:

@@ -8,18 +8,8 @@ if (form) {
 		for (const input of form.querySelectorAll("[type=file]")) if (input !== target) input.value = "";
 		form.requestSubmit();
 	});
-	const over = (event) => {
-		event.preventDefault();
-		form.classList.add("over");
-	};
-	for (const kind of ["dragenter", "dragover"]) form.addEventListener(kind, over);
-	for (const kind of ["dragleave", "drop"]) form.addEventListener(kind, () => form.classList.remove("over"));
-	form.addEventListener("drop", (event) => {
-		event.preventDefault();
-		const photo = form.querySelector("#photo");
-		photo.files = event.dataTransfer.files;
-		photo.dispatchEvent(new Event("change", { bubbles: true }));
-	});
+	// The field covers the zone and takes a dropped photo by itself.
+	for (const kind of ["dragenter", "dragleave", "drop"]) form.addEventListener(kind, () => form.classList.toggle("over", kind === "dragenter"));
 	// The same photo may be sent again.
 	form.addEventListener("htmx:afterRequest", () => form.reset());
 	const show = (text) => (document.getElementById("result").textContent = text);
