@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from labeling.web import comparisons, defect_types, inspections, reviewers, snapshots, training, workbench
+from labeling.web import comparisons, defect_types, inspections, part_labels, reviewers, snapshots, training, workbench
 
 urlpatterns = [
     path("review/", workbench.workbench, name="review"),
@@ -21,9 +21,10 @@ urlpatterns = [
     path("reviewers/", reviewers.reviewers, name="reviewers"),
     path("inspections/", inspections.inspections, name="history"),
     path("inspections/<uuid:key>/", inspections.inspection, name="part"),
-    path("inspections/<uuid:key>/correct/", inspections.correct, name="part-correct"),
+    path("inspections/<uuid:key>/correct/", part_labels.correct, name="part-correct"),
+    path("inspections/<uuid:key>/mask/", part_labels.mask, name="part-mask"),
     path("inspections/<uuid:key>/score/", inspections.score, name="part-score"),
-    path("inspections/<uuid:key>/undo/", inspections.undo, name="part-undo"),
+    path("inspections/<uuid:key>/undo/", part_labels.undo, name="part-undo"),
     path("models/<slug:model>/snapshot-<int:number>/", snapshots.show_snapshot, name="snapshot"),
     path(
         "models/<slug:model>/snapshot-<int:number>/manifest.<slug:form>",

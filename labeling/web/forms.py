@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from inspection.models import Product, Reason, Verdict
 from labeling.models import DefectType
+from mltasks.vision.types import Mark, parse_marks
 
 
 class FilterForm(forms.Form):
@@ -96,6 +97,15 @@ class VerdictForm(forms.Form):
     verdict = forms.ChoiceField(choices=[(Verdict.PASS, _("PASS")), (Verdict.FAIL, _("FAIL"))])
     defect_type = forms.CharField(required=False, max_length=80)
     comment = forms.CharField(required=False, max_length=2000, strip=True)
+    marks = forms.JSONField(required=False)
+
+    def clean_marks(self) -> tuple[Mark, ...] | None:
+        """Return the marks; None if the page sent none."""
+        values: object = self.cleaned_data["marks"]
+        try:
+            return None if values is None else parse_marks(values)
+        except ValueError as error:
+            raise forms.ValidationError(str(error)) from None
 
 
 class DefectTypeForm(forms.Form):

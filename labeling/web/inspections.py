@@ -1,7 +1,8 @@
-"""Pages of past inspections: list, detail, correction, undo, and reference parts."""
+"""Pages of past inspections: list, detail, and reference parts."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from uuid import UUID
@@ -10,7 +11,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import get_object_or_404, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
@@ -18,16 +19,16 @@ from inspection.api.filters import MODEL_FILTERS
 from inspection.models import Inspection
 from inspection.refusals import CannotScore
 from inspection.web.selection import chosen_product
+from labeling.datasets.defect_places import DefectPlace, place_of_part
 from labeling.datasets.defect_type_service import active_types
 from labeling.history import history, part_lineage
 from labeling.history.timeline import build_timeline
 from labeling.history.version_predictions import load_version_predictions
-from labeling.models import Label, Recheck
+from labeling.models import Recheck
 from labeling.rechecks import recheck_resolution
 from labeling.review import blinding, review
 from labeling.review.reference_parts import most_similar
-from labeling.web.forms import HistoryForm, VerdictForm
-from mltasks.refusals import Refusal
+from labeling.web.forms import HistoryForm
 from mltasks.web.access import current_user, parse_row_id, require_permission
 from mltasks.web.selection import remember_choice
 
@@ -79,7 +80,7 @@ def inspections(request: HttpRequest) -> HttpResponse:
 @may_view
 def inspection(request: HttpRequest, key: UUID) -> HttpResponse:
     """Show one part: image, scores and timeline."""
-    part = _get_part(key)
+    part = get_part(key)
     remember_choice(request, part.product.registered_model)
     return _render_part(request, part)
 
@@ -88,7 +89,7 @@ def inspection(request: HttpRequest, key: UUID) -> HttpResponse:
 @require_permission("labeling.add_review")
 def score(request: HttpRequest, key: UUID) -> HttpResponse:
     """Show the part's page with scores of the chosen versions; nothing is stored."""
-    part = _get_part(key)
+    part = get_part(key)
     if part.pk in blinding.parts_judged_blind(current_user(request)):
         raise PermissionDenied(_("You review this part without the model. Give your verdict first."))
     try:
@@ -103,6 +104,10 @@ def _render_part(request: HttpRequest, part: Inspection, version_numbers: Sequen
     blind, unscored = part.pk in hidden, part.pk in blinding.parts_judged_blind(current_user(request))
     standing = None if blind else review.standing_label(part)
     recheck = None if blind else recheck_resolution.find_open_recheck(part)
+    place = DefectPlace() if blind else place_of_part(part)
+    may_correct = (
+        recheck is None or recheck.reason != Recheck.Reason.DISPUTED or recheck.answerable_by(current_user(request))
+    )
     context = {
         "part": part,
         "product": part.product,
@@ -110,9 +115,10 @@ def _render_part(request: HttpRequest, part: Inspection, version_numbers: Sequen
         "blind": blind,
         "unscored": unscored,
         "dispute": recheck_resolution.disputed_labels(recheck),
-        "may_correct": recheck is None
-        or recheck.reason != Recheck.Reason.DISPUTED
-        or recheck.answerable_by(current_user(request)),
+        "may_correct": may_correct,
+        "may_mark": may_correct and current_user(request).has_perm("labeling.add_review"),
+        "place": place,
+        "marks": json.dumps([mark.to_json() for mark in place.marks]),
         "events": build_timeline(part, blind=blind, scored=not unscored),
         "lineage": part_lineage.build_part_lineage(part, hidden=hidden, blind=unscored),
         "predictions": [] if blind or unscored else load_version_predictions(part, version_numbers),
@@ -122,36 +128,7 @@ def _render_part(request: HttpRequest, part: Inspection, version_numbers: Sequen
     return render(request, "inspections/detail.html", context)
 
 
-@require_POST
-@require_permission("labeling.add_review")
-def correct(request: HttpRequest, key: UUID) -> HttpResponse:
-    """Save a verdict on a part, whatever its earlier labels."""
-    part = _get_part(key)
-    form = VerdictForm(request.POST)
-    if not form.is_valid():
-        messages.error(request, _("Choose PASS or FAIL."))
-        return redirect("part", key)
-    try:
-        label = review.correct(part, by=current_user(request), **form.cleaned_data)
-        messages.success(request, _("Labeled {label}. The next training run uses this label.").format(label=label))
-    except Refusal as refusal:
-        messages.error(request, str(refusal))
-    return redirect("part", key)
-
-
-@require_POST
-@require_permission("labeling.add_review")
-def undo(request: HttpRequest, key: UUID) -> HttpResponse:
-    """Undo the label that the page showed."""
-    label = get_object_or_404(Label, pk=parse_row_id(request.POST.get("label", "")), inspection=key)
-    try:
-        review.undo(label, by=current_user(request))
-        messages.success(request, _("Label {label} was undone.").format(label=label))
-    except Refusal as refusal:
-        messages.error(request, str(refusal))
-    return redirect("part", key)
-
-
-def _get_part(key: UUID) -> Inspection:
+def get_part(key: UUID) -> Inspection:
+    """Return the part of the address. Raises Http404."""
     parts = Inspection.objects.select_related("product__registered_model", "station", "model_version", "uploaded_by")
     return get_object_or_404(parts, pk=key)

@@ -15,6 +15,8 @@ def workbench_texts() -> dict[str, str]:
         "similar": _("Similar parts: {number}"),
         "skipped": _("skipped"),
         "skipped_part": _("Skipped: {title}"),
+        "marked": _("Marks: {number}. FAIL saves them."),
+        "marks_dropped": _("PASS has no defect, so the marks were dropped."),
         "nothing_yet": _("nothing yet"),
         "unsaved": _("not saved yet"),
         "logged_out": _(

@@ -56,7 +56,7 @@ NO_PAGES = {
     **dict.fromkeys(("replay-retry", "challenger-start", "challenger-end"), "a form's target, POST only"),
     **dict.fromkeys(("replay-live", "challenger-live"), "a part of a page, for htmx"),
     "verification-start": "a form's target, POST only",
-    **dict.fromkeys(("version-export", "plant-key"), "a file"),
+    **dict.fromkeys(("version-export", "plant-key", "part-mask"), "a file"),
     "snapshot-manifest": "a file to download",
     **dict.fromkeys(("healthz", "readyz", "metrics"), "for machines"),
     **dict.fromkeys(("predict", "schema"), "for machines"),

@@ -11,33 +11,29 @@ document.addEventListener("submit", (event) => {
 	document.querySelector(`.theme .to-${theme === "dark" ? "light" : "dark"}`).focus();
 });
 
-document.addEventListener("change", (event) => {
-	const form = event.target.closest("form[data-autosubmit]");
-	if (form && event.target.matches("select, input[type=checkbox], input[type=radio]")) form.requestSubmit();
+document.addEventListener("change", ({ target }) => {
+	if (target.matches("select, [type=checkbox], [type=radio]")) target.closest("[data-autosubmit]")?.requestSubmit();
 });
 
 // Refresh a region with data-every="5" every 5 seconds while the page is visible.
 for (const region of document.querySelectorAll("[data-every]")) {
 	const refresh = () => !document.hidden && region.dispatchEvent(new Event("refresh"));
-	setInterval(refresh, Number(region.dataset.every) * 1000);
+	setInterval(refresh, region.dataset.every * 1000);
 	document.addEventListener("visibilitychange", refresh);
 }
 
 // Skip an unchanged answer: no flicker, no lost focus.
-const lastAnswers = new WeakMap();
-document.addEventListener("htmx:beforeSwap", (event) => {
-	const { target, xhr } = event.detail;
-	if (!target.matches("[data-every]")) return;
-	if (lastAnswers.get(target) === xhr.responseText) event.detail.shouldSwap = false;
-	else lastAnswers.set(target, xhr.responseText);
+document.addEventListener("htmx:beforeSwap", ({ detail }) => {
+	const { target, xhr } = detail;
+	if (target.dataset.every && target.lastAnswer === xhr.responseText) detail.shouldSwap = false;
+	target.lastAnswer = xhr.responseText;
 });
 
-// A button with data-shows="id" toggles that element, such as a heatmap over a part.
+// A button with data-shows="id" toggles that element.
 document.addEventListener("click", (event) => {
 	const button = event.target.closest("[data-shows]");
 	if (!button) return;
 	const shown = document.getElementById(button.dataset.shows);
 	if (shown.dataset.src && !shown.src) shown.src = shown.dataset.src;
-	shown.classList.toggle("shown");
-	button.ariaPressed = shown.classList.contains("shown");
+	button.ariaPressed = shown.classList.toggle("shown");
 });

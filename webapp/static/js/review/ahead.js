@@ -1,24 +1,22 @@
 // Parts claimed ahead, with images and overlays loaded: the next part never waits for the network.
 
-import { isLater, postForm, wait } from "./net.js";
+import { postForm, wait } from "./net.js";
 
 const AHEAD = 3;
 const RETRY_AFTER = 4000;
 
-/** Claimed part: ids, image and model output, as the server rendered them. */
+/** Claimed part, as the server rendered it. */
 export class Part {
 	constructor(html) {
 		const holder = document.createElement("div");
 		holder.innerHTML = html;
 		this.element = holder.firstElementChild;
-		const { claim, inspection, title, label, blind, roi, similar } = this.element.dataset;
-		Object.assign(this, { claim, inspection, title, label, roi, similar: Number(similar), blind: blind !== undefined });
+		Object.assign(this, this.element.dataset);
 		this.image = this.element.querySelector(".part-image");
 		this.ready = this.image.decode().catch(() => this.image.classList.add("broken"));
 		this.ready.then(() => this.#loadMore());
 	}
 
-	/** Load overlays and similar parts, after the image. */
 	async #loadMore() {
 		for (const overlay of this.element.querySelectorAll(".overlay")) overlay.src = overlay.dataset.src;
 		const place = this.element.querySelector(".references");
@@ -29,6 +27,7 @@ export class Part {
 
 /** Events: "arrived" (a part was added), "empty" (no part waits), "stuck" (no answer). */
 export class Ahead extends EventTarget {
+	parts = [];
 	#wake;
 
 	constructor(url, product, claimsInUse) {
@@ -36,7 +35,6 @@ export class Ahead extends EventTarget {
 		this.url = url;
 		this.product = product;
 		this.claimsInUse = claimsInUse; // shown or not yet saved
-		this.parts = [];
 	}
 
 	get claims() {
@@ -79,9 +77,7 @@ export class Ahead extends EventTarget {
 	/** Return the next part's HTML, "" if none waits, null without an answer. */
 	async #claim() {
 		const answer = await postForm(this.url, { product: this.product, excluding: this.claimsInUse() });
-		if (answer?.ok) return answer.text().catch(() => null); // "" with status 204
-		if (answer && !isLater(answer.status)) console.error("claim", answer.status);
-		return null;
+		return answer?.ok ? answer.text().catch(() => null) : null; // "" with status 204
 	}
 
 	async #pause() {

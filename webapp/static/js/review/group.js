@@ -9,10 +9,11 @@ const IN_VIEW = 0.6;
 
 /** Events: "change" (a part was seen, taken out or put back). */
 export class Group extends EventTarget {
+	items = [];
+
 	constructor(url) {
 		super();
 		this.url = url;
-		this.items = [];
 		place.addEventListener("click", ({ target }) => {
 			const button = target.closest(".similar-part");
 			if (!button) return;
@@ -30,12 +31,10 @@ export class Group extends EventTarget {
 		return this.items.map((item) => item.dataset.claim);
 	}
 
-	/** True if every part was in view. */
 	get isSeen() {
 		return this.items.every((item) => item.dataset.seen);
 	}
 
-	/** Parts that the verdict applies to. */
 	get members() {
 		return this.items.filter((item) => item.querySelector("[aria-pressed=true]")).map((item) => item.dataset);
 	}

@@ -63,10 +63,10 @@ export function next() {
 	else if (bench.dataset.state === "part") bench.dataset.state = "loading";
 }
 
-/** Record a verdict or a skip and send it. */
 function save({ claim, inspection, title }, decision, part = null) {
 	const shown_seconds = Math.round(performance.now() - shownAt) / 1000;
-	const entry = { claim, inspection, title, comment: comment.value.trim(), shown_seconds, ...decision };
+	const marks = decision.verdict === "FAIL" && claim === current.claim && current.marks;
+	const entry = { claim, inspection, title, comment: comment.value.trim(), shown_seconds, marks: marks.length ? marks : undefined, ...decision };
 	parts.set(entry, part);
 	recent.add(entry);
 	if (!entry.skip) tally.decided(entry);
@@ -77,17 +77,17 @@ function save({ claim, inspection, title }, decision, part = null) {
 export function decide(verdict, defect_type = "") {
 	if (!bench.hasAttribute("data-ready") || (group.isOpen && !group.isSeen)) return;
 	if (group.isOpen) return decideAll({ verdict, defect_type });
+	const dropped = verdict === "PASS" && current.marks.length ? ` ${text("marks_dropped")}` : "";
 	const entry = save(current, { verdict, defect_type }, current);
-	leave(`${entryText(entry)}: ${entry.title}`);
+	leave(`${entryText(entry)}: ${entry.title}${dropped}`);
 }
 
 function decideAll(decision) {
 	const parts = group.members;
 	if (!parts.length) return tell(text("group_is_empty"));
-	let entry;
 	// Parts reviewed together share the time.
 	shownAt = performance.now() - (performance.now() - shownAt) / parts.length;
-	for (const part of parts) entry = save({ ...part }, decision);
+	const [entry] = parts.map((part) => save(part, decision));
 	closeGroup();
 	leave(text("group_judged", { words: entryText(entry), number: parts.length }));
 }
@@ -143,7 +143,7 @@ export async function undo(entry = recent.last) {
 	if (entry.refused) return;
 	const target = entry.skip ? { inspection: entry.inspection } : { label: entry.label };
 	const answer = await postForm(urls.undo, target);
-	if (answer?.ok) return back(entry, new Part(await answer.text()));
+	if (answer?.ok) return back(entry, Object.assign(new Part(await answer.text()), { marks: entry.marks }));
 	if (answer && answer.status < 500 && answer.status !== 403) return tell(await answer.text());
 	recent.add(entry);
 	tell(text("undo_failed"));

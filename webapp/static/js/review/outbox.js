@@ -5,10 +5,13 @@ import { text } from "./texts.js";
 
 const LONGEST_PAUSE = 15000;
 const BEAT = 10000;
-const GONE = 90000; // after this time without a sign a page is closed, and another page of the person sends its verdicts
+const GONE = 90000; // a page without a sign for so long is closed, and another one sends its verdicts
 
 /** Events: "change" (something was added, saved or failed), "saved" or "refused" {entry, answer}. */
 export class Outbox extends EventTarget {
+	waiting = [];
+	sending = null;
+	trouble = "";
 	#wake;
 
 	constructor(urls, person) {
@@ -16,9 +19,6 @@ export class Outbox extends EventTarget {
 		this.urls = urls; // of verdict and skip, with CLAIM in place of the claim
 		this.prefix = `second-look-outbox:${person}:`;
 		this.key = this.prefix + Date.now().toString(36) + Math.random().toString(36).slice(2);
-		this.waiting = [];
-		this.sending = null;
-		this.trouble = "";
 		addEventListener("online", () => this.#wake?.());
 		addEventListener("pagehide", () => this.#keep(0));
 		setInterval(() => this.#adopt(), BEAT);
@@ -46,7 +46,6 @@ export class Outbox extends EventTarget {
 		return true;
 	}
 
-	/** Wait until an entry is saved or refused. */
 	async settled(entry) {
 		while (this.waiting.includes(entry)) await new Promise((done) => this.addEventListener("change", done, { once: true }));
 	}
@@ -95,8 +94,8 @@ export class Outbox extends EventTarget {
 	}
 
 	async #send(entry) {
-		const { claim, verdict, defect_type, comment, shown_seconds, skip } = entry;
-		const body = skip ? { reason: skip, comment } : { verdict, defect_type, comment, shown_seconds };
+		const { claim, verdict, defect_type, comment, shown_seconds, marks, skip } = entry;
+		const body = skip ? { reason: skip, comment } : { verdict, defect_type, comment, shown_seconds, marks };
 		try {
 			const answer = await postJson((skip ? this.urls.skip : this.urls.verdict).replace("CLAIM", claim), body);
 			if (isLater(answer.status)) {

@@ -21,12 +21,11 @@ export class Recent extends EventTarget {
 			const item = target.closest("[data-undo]");
 			if (!item) return;
 			dialog.close();
-			this.dispatchEvent(new CustomEvent("undo", { detail: { entry: this.entries[Number(item.dataset.undo)] } }));
+			this.dispatchEvent(new CustomEvent("undo", { detail: { entry: this.entries[item.dataset.undo] } }));
 		});
 		this.draw();
 	}
 
-	/** Newest entry that can be undone. */
 	get last() {
 		return this.entries.findLast((entry) => !entry.refused);
 	}

@@ -5,10 +5,11 @@ import { byId, text } from "./texts.js";
 const WINDOW = 20;
 
 export class Tally {
+	times = [];
+	done = [];
+
 	constructor(bench) {
-		this.times = [];
-		this.done = [];
-		this.state = Object.fromEntries(["left", "today", "new_labels", "mine"].map((name) => [name, Number(bench.dataset[name])]));
+		this.state = Object.fromEntries(["left", "today", "new_labels", "mine"].map((name) => [name, +bench.dataset[name]]));
 		this.draw();
 	}
 
@@ -42,13 +43,12 @@ export class Tally {
 	get pace() {
 		const recent = this.times.slice(-WINDOW);
 		const gaps = recent.slice(1).map((time, i) => time - recent[i]).filter((gap) => gap < 120000);
-		if (gaps.length < 2) return null;
-		return gaps.sort((a, b) => a - b)[Math.floor(gaps.length / 2)] / 1000;
+		if (gaps.length < 2) return "–";
+		return `${(gaps.sort((a, b) => a - b)[gaps.length >> 1] / 1000).toFixed(1)} s`;
 	}
 
 	draw() {
-		const pace = this.pace === null ? "–" : `${this.pace.toFixed(1)} s`;
-		for (const [name, value] of Object.entries({ ...this.state, pace })) {
+		for (const [name, value] of Object.entries({ ...this.state, pace: this.pace })) {
 			for (const spot of document.querySelectorAll(`[data-tally="${name}"]`)) spot.textContent = value;
 		}
 		byId("waiting-count").textContent = this.state.left || "";
@@ -59,8 +59,7 @@ export class Tally {
 		const kinds = {};
 		for (const entry of this.done) if (entry.defect_type) kinds[entry.defect_type] = (kinds[entry.defect_type] || 0) + 1;
 		const named = Object.entries(kinds).map(([name, number]) => `${number} ${name}`).join(", ");
-		const types = named ? ` (${named})` : "";
-		const done = { total: this.done.length, passed: count("PASS"), failed: count("FAIL"), types };
+		const done = { total: this.done.length, passed: count("PASS"), failed: count("FAIL"), types: named && ` (${named})` };
 		byId("end-words").textContent = done.total ? text("done", done) : text("nothing_waited");
 	}
 }

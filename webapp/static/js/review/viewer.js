@@ -1,30 +1,27 @@
-// View of the part: zoom, pan, light, overlays, and swipes for a verdict.
+// View of the part: marks, zoom, pan, light, overlays, and swipes for a verdict.
+
+import { apart, Marker } from "../marks.js";
 
 const MARGIN = 12;
 const MAX_ZOOM = 8; // screen pixels per pixel of the image
 const STEP = 1.4;
 const NUDGE = 80;
 const SWIPED = 96;
-const TWO_TOGETHER = 0.55; // of the opacity of one: 0.22 over 0.22 covers 0.4
 
 /** Events: "swipe" {verdict}, "change" when an overlay or the light changed. */
-export class Viewer extends EventTarget {
+export class Viewer extends Marker {
 	constructor(bench) {
-		super();
+		super(bench);
 		this.bench = bench;
 		this.light = { brightness: 1, contrast: 1 };
-		this.strength = 1;
 		this.pointers = new Map();
 		bench.addEventListener("wheel", (event) => this.#wheel(event), { passive: false });
-		bench.addEventListener("pointerdown", (event) => this.#down(event));
-		bench.addEventListener("pointermove", (event) => this.#move(event));
-		for (const end of ["pointerup", "pointercancel"]) bench.addEventListener(end, (event) => this.#up(event));
-		bench.addEventListener("dblclick", (event) => this.#stageOf(event) && this.#toggle(event));
+		bench.addEventListener("dblclick", (event) => event.target.closest(".stage") && this.#toggle(event));
 		this.resized = new ResizeObserver(() => this.fit());
 	}
 
 	async show(part) {
-		this.part = part;
+		super.show(part);
 		this.shown = new Set();
 		this.pointers.clear();
 		this.stage = part.element.querySelector(".stage");
@@ -37,7 +34,6 @@ export class Viewer extends EventTarget {
 		if (this.part === part) this.fit();
 	}
 
-	/** Show the part as large as fits, centered. */
 	fit() {
 		const { naturalWidth: width, naturalHeight: height } = this.part.image;
 		const box = this.stage.getBoundingClientRect();
@@ -46,21 +42,19 @@ export class Viewer extends EventTarget {
 		const tools = matchMedia("(min-width: 901px), (orientation: landscape)").matches ? this.bench.querySelector(".tools").offsetWidth + MARGIN : 0;
 		this.room = box.width - tools;
 		this.base = Math.min((this.room - 2 * MARGIN) / width, (box.height - 2 * MARGIN) / height);
-		this.view.style.width = `${width * this.base}px`;
-		this.view.style.height = `${height * this.base}px`;
+		const long = (pixels) => `${pixels * this.base}px`;
+		Object.assign(this.view.style, { width: long(width), height: long(height) });
 		const [left, top, across, down] = this.part.roi ? this.part.roi.split(",").map(Number) : [0, 0, width, height];
-		const share = (value, whole) => `${(100 * value) / whole}%`;
-		const edges = { left: share(left, width), top: share(top, height) };
 		// Cut the region at the image's edge, as scoring does.
-		const size = { width: share(Math.min(across, width - left), width), height: share(Math.min(down, height - top), height) };
-		for (const overlay of this.view.querySelectorAll(".overlay")) Object.assign(overlay.style, edges, size);
+		const region = { left: long(left), top: long(top), width: long(Math.min(across, width - left)), height: long(Math.min(down, height - top)) };
+		for (const overlay of this.view.querySelectorAll(".overlay")) Object.assign(overlay.style, region);
 		this.zoom = 1;
 		this.#place(0, 0);
 	}
 
 	zoomBy(factor, at = null) {
 		const box = this.stage.getBoundingClientRect();
-		const [x, y] = at ? [at.clientX - box.left, at.clientY - box.top] : [box.width / 2, box.height / 2];
+		const [x, y] = at ? [at.x - box.left, at.y - box.top] : [box.width / 2, box.height / 2];
 		const before = this.zoom;
 		this.zoom = Math.min(Math.max(1, before * factor), Math.max(STEP, MAX_ZOOM / this.base));
 		const kept = this.zoom / before;
@@ -72,9 +66,7 @@ export class Viewer extends EventTarget {
 	}
 
 	nudge(across, down) {
-		if (this.zoom === 1) return false;
-		this.pan(across * NUDGE, down * NUDGE);
-		return true;
+		return this.zoom > 1 && this.pan(across * NUDGE, down * NUDGE);
 	}
 
 	brighten(name, by) {
@@ -97,18 +89,10 @@ export class Viewer extends EventTarget {
 		this.showOnly(next);
 	}
 
-	/** Show exactly these overlays, two together as opaque as one alone. */
 	showOnly(kinds) {
 		this.shown = new Set(kinds);
 		for (const overlay of this.view.querySelectorAll(".overlay")) overlay.classList.toggle("shown", this.shown.has(overlay.dataset.kind));
-		this.setStrength(this.strength);
 		this.dispatchEvent(new Event("change"));
-	}
-
-	/** Set the maps' opacity, as a share of its limit. */
-	setStrength(share) {
-		this.strength = share;
-		this.view.style.setProperty("--map-strength", share * (this.shown.size < 2 ? 1 : TWO_TOGETHER));
 	}
 
 	#lighten() {
@@ -127,17 +111,14 @@ export class Viewer extends EventTarget {
 	}
 
 	#draw(thrown) {
-		this.view.style.transform = `translate(${this.left + thrown}px, ${this.top}px) scale(${this.zoom})`;
+		this.view.style.translate = `${this.left + thrown}px ${this.top}px`;
+		this.view.style.setProperty("--zoom", this.zoom);
 		this.view.classList.toggle("pixels", this.base * this.zoom > 2.5);
 		this.bench.dataset.swipe = Math.abs(thrown) < SWIPED ? "" : thrown > 0 ? "pass" : "fail";
 	}
 
-	#stageOf(event) {
-		return event.target.closest(".stage") && !event.target.closest("button, input, details");
-	}
-
 	#wheel(event) {
-		if (!this.#stageOf(event)) return;
+		if (!event.target.closest(".stage")) return;
 		event.preventDefault();
 		this.zoomBy(Math.exp(-event.deltaY / 400), event);
 	}
@@ -147,25 +128,31 @@ export class Viewer extends EventTarget {
 		else this.zoomBy(Math.max(3, 1 / this.base), event);
 	}
 
-	#down(event) {
-		if (!this.#stageOf(event) || event.button) return;
+	draws(event) {
+		return event.shiftKey || (this.zoom === 1 && super.draws(event));
+	}
+
+	down(event) {
+		super.down(event);
+		if (!event.target.closest(".stage") || event.button) return;
 		this.pointers.set(event.pointerId, event);
 		this.start = this.pointers.size === 1 ? event : null;
 		this.stage.setPointerCapture(event.pointerId);
 	}
 
-	#move(event) {
+	move(event) {
+		super.move(event);
 		const before = this.pointers.get(event.pointerId);
-		if (!before) return;
+		if (!before || this.drawn) return;
 		const other = [...this.pointers.values()].find((one) => one.pointerId !== event.pointerId);
 		this.pointers.set(event.pointerId, event);
-		const apart = (one) => Math.hypot(one.clientX - other.clientX, one.clientY - other.clientY);
-		if (other) this.zoomBy(apart(event) / Math.max(1, apart(before)), { clientX: (event.clientX + other.clientX) / 2, clientY: (event.clientY + other.clientY) / 2 });
-		else if (this.zoom > 1) this.pan(event.clientX - before.clientX, event.clientY - before.clientY);
-		else if (event.pointerType === "touch" && this.start) this.#draw(event.clientX - this.start.clientX);
+		if (other) this.zoomBy(apart(event, other) / Math.max(1, apart(before, other)), { x: (event.x + other.x) / 2, y: (event.y + other.y) / 2 });
+		else if (this.zoom > 1) this.pan(event.x - before.x, event.y - before.y);
+		else if (event.pointerType === "touch" && this.start) this.#draw(event.x - this.start.x);
 	}
 
-	#up(event) {
+	up(event) {
+		super.up(event);
 		if (!this.pointers.delete(event.pointerId)) return;
 		const verdict = event.type === "pointerup" && this.bench.dataset.swipe;
 		if (this.zoom === 1) this.#draw(0);

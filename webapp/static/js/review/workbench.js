@@ -15,7 +15,7 @@ function drawUnsaved() {
 	const unsaved = byId("unsaved");
 	unsaved.hidden = !outbox.size;
 	byId("unsaved-count").textContent = outbox.size;
-	unsaved.classList.toggle("trouble", Boolean(outbox.trouble));
+	unsaved.classList.toggle("trouble", !!outbox.trouble);
 	byId("unsaved-why").textContent = outbox.trouble;
 }
 
@@ -36,13 +36,12 @@ outbox.addEventListener("refused", ({ detail: { entry, answer } }) => {
 });
 recent.addEventListener("undo", ({ detail }) => undo(detail.entry));
 viewer.addEventListener("swipe", ({ detail }) => decide(detail.verdict.toUpperCase()));
+viewer.addEventListener("mark", () => tell(current.marks.length ? text("marked", { number: current.marks.length }) : ""));
 viewer.addEventListener("change", () => {
 	for (const button of document.querySelectorAll("[data-overlay]")) button.ariaPressed = viewer.shown.has(button.dataset.overlay);
 	for (const range of document.querySelectorAll("[data-light]")) range.value = viewer.light[range.dataset.light];
 });
-group.addEventListener("change", () => {
-	bench.toggleAttribute("data-unseen", group.isOpen && !group.isSeen);
-});
+group.addEventListener("change", () => bench.toggleAttribute("data-unseen", group.isOpen && !group.isSeen));
 ahead.addEventListener("arrived", next);
 for (const state of ["empty", "stuck"]) {
 	ahead.addEventListener(state, () => {
@@ -99,6 +98,7 @@ const actions = {
 };
 const keys = {
 	c: () => comment.focus(),
+	Escape: () => viewer.takeBack(),
 	h: () => viewer.toggle("evidence", "anomaly"),
 	b: () => viewer.brighten("brightness", 0.1),
 	d: () => viewer.brighten("brightness", -0.1),
@@ -138,22 +138,18 @@ document.addEventListener("pointerdown", ({ target }) => {
 });
 addEventListener("pointerup", release);
 document.addEventListener("input", ({ target }) => {
-	if ("strength" in target.dataset) viewer.setStrength(Number(target.value));
-	if (target.dataset.light && current) viewer.brighten(target.dataset.light, Number(target.value) - viewer.light[target.dataset.light]);
+	if ("strength" in target.dataset) bench.style.setProperty("--map-strength", target.value);
+	if (target.dataset.light && current) viewer.brighten(target.dataset.light, target.value - viewer.light[target.dataset.light]);
 });
 for (const sign of ["keydown", "pointerdown", "pointermove", "wheel"]) addEventListener(sign, touched, { passive: true });
-addEventListener("beforeunload", (event) => {
-	if (outbox.size) event.preventDefault();
-});
+addEventListener("beforeunload", (event) => outbox.size && event.preventDefault());
 addEventListener("pagehide", () => {
 	// Return undecided parts to the queue at once, before their claims expire.
 	const claims = held().map((claim) => ["claim", claim]);
 	navigator.sendBeacon(bench.dataset.release, new URLSearchParams([["csrfmiddlewaretoken", csrf()], ...claims]));
 });
-addEventListener("pageshow", (event) => {
-	// Restored from the browser's cache: its parts were released.
-	if (event.persisted) location.reload();
-});
+// A page from the browser's cache has released its parts.
+addEventListener("pageshow", ({ persisted }) => persisted && location.reload());
 document.addEventListener("visibilitychange", heartbeat);
 setInterval(heartbeat, HEARTBEAT);
 
