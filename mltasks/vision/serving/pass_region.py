@@ -19,14 +19,16 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 
 from mltasks.vision.serving.escape_curve import EscapeCurve, ImageScores, PassRegion
 
-# Cut-off parts next to an end that estimate the price of moving this end. Of 1 to 10, 3 to 5 were best in simulations.
+# Cut-off parts beyond an end that estimate the price of moving it
 NEIGHBORS = 5
-Scores = list[float]
+# Positions in ImageScores
+AXES = PROBABILITY, NOVELTY = 0, 1
+NO_IMAGE = ImageScores(math.inf, math.inf)
 
 
 @lru_cache(maxsize=64)
@@ -35,57 +37,76 @@ def choose_pass_region(curve: EscapeCurve, start: PassRegion, escapes: int) -> P
 
     ``start`` must not depend on the curve's defective parts. The end whose move costs fewer good images is moved first.
     """
-    region = PassRegion(min(start.below_probability, curve.highest_end), start.below_novelty)
+    ends = [min(start.below_probability, curve.highest_end), start.below_novelty]
     if not curve.is_joint and escapes < len(curve.probabilities):
         # Every cut is one of probabilities.
-        return PassRegion(min(region.below_probability, curve.probabilities[escapes]), start.below_novelty)
+        return PassRegion(min(ends[PROBABILITY], curve.probabilities[escapes]), start.below_novelty)
     while True:
-        by_probability, by_novelty = _lowest_scores(curve.parts, region)
-        if sum(score < region.below_probability for score in by_probability) <= escapes:
-            return region
-        region = _cut(by_probability, by_novelty, curve.good, region)
+        parts = [[_easiest_image(images, ends, axis) for images in curve.parts] for axis in AXES]
+        inside = sum(image[PROBABILITY] < ends[PROBABILITY] for image in parts[PROBABILITY])
+        if inside <= escapes:
+            return PassRegion(*ends)
+        beyond = [_nearest(parts[axis], axis, ends[axis]) for axis in AXES]
+        prices = [_price(axis, beyond, curve.good, ends, inside) for axis in AXES]
+        axis = PROBABILITY if prices[PROBABILITY] <= prices[NOVELTY] else NOVELTY
+        ends[axis] = max(image[axis] for image in parts[axis] if image[axis] < ends[axis])
 
 
-def _cut(by_probability: Scores, by_novelty: Scores, good: Sequence[ImageScores], region: PassRegion) -> PassRegion:
-    """Move one end of the region so that the outermost part in this direction is cut off."""
-    probability_end, novelty_end = region.below_probability, region.below_novelty
-    good_by_probability = (probability for probability, novelty in good if novelty < novelty_end)
-    good_by_novelty = (novelty for probability, novelty in good if probability < probability_end)
-    probability_price = _price(by_probability, good_by_probability, probability_end)
-    if probability_price <= _price(by_novelty, good_by_novelty, novelty_end):
-        return PassRegion(max(score for score in by_probability if score < probability_end), novelty_end)
-    return PassRegion(probability_end, max(score for score in by_novelty if score < novelty_end))
+def _easiest_image(images: Sequence[ImageScores], ends: Sequence[float], axis: int) -> ImageScores:
+    """Return the image with the lowest score among those below the other end; ``NO_IMAGE`` if there is none.
 
-
-def _price(defective: Scores, good: Iterator[float], end: float) -> float:
-    """Return the good images per defective part in the strip outside an end, up to the fifth part cut off.
-
-    Infinite if no part of the strip was cut off.
+    Of a part's images, the probabilities ascend and the novelties descend.
     """
-    nearest = heapq.nsmallest(NEIGHBORS, (score for score in defective if end <= score < math.inf))
-    if not nearest:
-        return math.inf
-    return (1 + sum(end <= score <= nearest[-1] for score in good)) / len(nearest)
+    if axis == PROBABILITY:
+        for image in images:
+            if image[NOVELTY] < ends[NOVELTY]:
+                return image
+        return NO_IMAGE
+    lowest = NO_IMAGE
+    for image in images:
+        if image[PROBABILITY] >= ends[PROBABILITY]:
+            break
+        lowest = image
+    return lowest
 
 
-def _lowest_scores(parts: Sequence[Sequence[ImageScores]], region: PassRegion) -> tuple[Scores, Scores]:
-    """Return each part's lowest probability among images below the novelty end, and the lowest novelty likewise.
+def _price(
+    axis: int,
+    beyond: Sequence[Sequence[ImageScores]],
+    good: Sequence[ImageScores],
+    ends: Sequence[float],
+    inside: int,
+) -> float:
+    """Return the good images per defective part that moving one end costs. ``beyond`` has the parts next to each end.
 
-    Infinite if no image of a part is below the other end. Of a part's images, the probabilities ascend and the
-    novelties descend.
+    The mean of two sources:
+    - the strip just outside the end, up to the fifth part that was cut off there, extrapolated to the inside
+    - one more part inside, if the parts inside have scores like the five nearest parts beyond the other end
     """
-    by_probability, by_novelty = [], []
-    for images in parts:
-        lowest = math.inf
-        for probability, novelty in images:
-            if novelty < region.below_novelty:
-                lowest = probability
-                break
-        by_probability.append(lowest)
-        lowest = math.inf
-        for probability, novelty in images:
-            if probability >= region.below_probability:
-                break
-            lowest = novelty
-        by_novelty.append(lowest)
-    return by_probability, by_novelty
+    end, other, strip = ends[axis], 1 - axis, beyond[axis]
+    far = strip[-1][axis] if len(strip) == NEIGHBORS else math.inf
+    scores = [image[axis] for image in good if image[other] < ends[other]]
+    outside = sum(end <= score <= far for score in scores)
+    one_more = _good_before_a_part(
+        [score for score in scores if score < end], [image[axis] for image in beyond[other]], inside
+    )
+    return (1 + outside + one_more) / (1 + len(strip))
+
+
+def _nearest(images: Sequence[ImageScores], axis: int, end: float) -> list[ImageScores]:
+    """Return the images of the nearest parts beyond an end, at most five, the nearest first."""
+    beyond = [image for image in images if end <= image[axis] < math.inf]
+    return heapq.nsmallest(NEIGHBORS, beyond, key=lambda image: image[axis])
+
+
+def _good_before_a_part(good: Sequence[float], alike: Sequence[float], parts: int) -> float:
+    """Return the expected number of good scores at or above the highest of ``parts`` scores.
+
+    The scores are drawn from ``alike``; without any, from the distribution of the good scores.
+    """
+    if not alike:
+        return len(good) / (parts + 1)
+    above = sorted(sum(score >= end for score in good) for end in alike)
+    # The chance that all parts are at this place or a later one
+    chances = [(1 - place / len(above)) ** parts for place in range(len(above) + 1)]
+    return sum(number * (chances[place] - chances[place + 1]) for place, number in enumerate(above))

@@ -88,6 +88,17 @@ def test_the_end_that_costs_fewer_good_parts_moves() -> None:
     assert choose_pass_region(curve, PassRegion(0.1, 1.0), 1) == PassRegion(0.1, 0.9)
 
 
+def test_the_parts_beyond_one_end_tell_where_those_inside_are() -> None:
+    # Nothing novel was cut off, but the parts in doubt are less usual than most good ones.
+    inside = [ImageScores(0.01, 0.9), ImageScores(0.012, 0.8), ImageScores(0.02, 0.2)]
+    doubtful = [ImageScores(0.05 + n / 100, 0.85) for n in range(5)]
+    good = tuple(ImageScores(0.01 + n / 1000, 0.5) for n in range(100))
+    seen = (*inside, *doubtful)
+    curve = EscapeCurve(tuple(p for p, _ in seen), len(seen), tuple(v for _, v in seen), good=good)
+
+    assert choose_pass_region(curve, PassRegion(0.04, 1.0), 1) == PassRegion(0.04, 0.8)
+
+
 def test_a_part_escapes_by_any_of_its_images() -> None:
     curve = EscapeCurve.from_images([0.01, 0.2, 0.3], [2.0, 0.5, 0.1], [1, 1, 1], ["a", "a", "b"])
 
