@@ -121,6 +121,10 @@ def test_a_second_click_escape_and_a_double_click_take_marks_back(bench: Page, f
     bench.mouse.dblclick(*picture(bench).point(0.3, 0.25))
     expect(frames).to_have_count(1)
     assert picture(bench).width > 500
+    # And here where no mark is: the second press meets the first one's mark.
+    bench.mouse.dblclick(*picture(bench).point(0.5, 0.5))
+    expect(frames).to_have_count(1)
+    assert picture(bench).width < 500
     bench.keyboard.press("Escape")
     expect(frames).to_have_count(0)
 

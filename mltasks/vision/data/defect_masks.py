@@ -1,6 +1,7 @@
 """Masks of defects: pictures of the upright image's size whose pixels above black are the defect.
 
-Stored masks have one form, a grayscale PNG of 0 and 255, whatever a plant's tool wrote.
+Stored masks have one form, a grayscale PNG of 0 and 255, whatever a plant's tool wrote. ``decoding.decode`` with the
+image's region and size gives the mask in a network's input, pixel for pixel over the image.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from PIL import Image
 
 from mltasks.vision.data.image_header import DEFAULT_LIMITS, ImageError, Limits, detect_format, open_single_frame
 from mltasks.vision.data.pixel_layouts import ALPHA_MODES
+from mltasks.vision.types import Mark, Roi
 
 MASK_FORMAT = "PNG"
 
@@ -35,6 +37,24 @@ def read_mask(stream: BinaryIO, size: tuple[int, int], limits: Limits = DEFAULT_
         image.load()
         defect = _defect_pixels(image)
     return _encode(defect) if defect.any() else b""
+
+
+def mark_in_region(mark: Mark, roi: Roi | None, width: int, height: int) -> Mark | None:
+    """Return the mark in shares of the region of interest, cut at its edges; None if the mark lies outside.
+
+    ``width`` and ``height`` are those of the upright whole image, as in ``LoadedImage``.
+    """
+    if roi is None:
+        return mark
+    left, right = _cut(mark.left, mark.width, width, roi.x, min(roi.width, width - roi.x))
+    top, bottom = _cut(mark.top, mark.height, height, roi.y, min(roi.height, height - roi.y))
+    return Mark(left, top, right - left, bottom - top) if left <= right and top <= bottom else None
+
+
+def _cut(start: float, length: float, side: int, edge: int, span: int) -> tuple[float, float]:
+    """Return start and end on one axis in shares of the region, from shares of the image's side in pixels."""
+    first, last = ((share * side - edge) / span for share in (start, start + length))
+    return max(0.0, first), min(1.0, last)
 
 
 def _defect_pixels(image: Image.Image) -> NDArray[np.bool_]:

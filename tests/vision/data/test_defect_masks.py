@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mltasks.vision.data.defect_masks import read_mask
+from mltasks.vision.data.decoding import decode
+from mltasks.vision.data.defect_masks import mark_in_region, read_mask
 from mltasks.vision.data.image_header import ImageError, Limits
+from mltasks.vision.types import InputSize, Mark, Roi
 
 SIZE = (20, 12)
 DEFECT = np.zeros((SIZE[1], SIZE[0]), dtype=bool)
@@ -111,6 +113,36 @@ def test_other_files_are_refused(make: Callable[[], io.BytesIO], code: str) -> N
 def test_the_size_of_both_is_told() -> None:
     with pytest.raises(ImageError, match="20 × 12 pixels, but its image has 12 × 20"):
         read_mask(png(levels(255)), (12, 20))
+
+
+@pytest.mark.parametrize("roi", [None, Roi(4, 2, 10, 8), Roi(4, 2, 99, 99)])
+@pytest.mark.parametrize("size", [InputSize(24, 40), InputSize(32, 32), InputSize(32, 32, keep_shape=False)])
+def test_a_mask_lies_over_its_image_in_a_networks_input(roi: Roi | None, size: InputSize) -> None:
+    image = png(Image.fromarray(DEFECT.astype(np.uint8) * 200 + 20).convert("RGB"))
+    seen = decode(image, roi=roi, size=size)[..., 0].astype(int) - 20
+    mask = decode(io.BytesIO(read_mask(png(levels(1)), SIZE)), roi=roi, size=size)[..., 0]
+    assert np.abs(mask * (200 / 255) - seen).max() <= 2
+
+
+@pytest.mark.parametrize(
+    "mark, expected",
+    [
+        (Mark(0.25, 0.25, 0.25, 0.5), Mark(0.1, 0.125, 0.5, 0.75)),
+        (Mark(0, 0, 1, 1), Mark(0, 0, 1, 1)),
+        (Mark(0.1, 0.5, 0.2, 0), Mark(0, 0.5, 0.2, 0)),
+        (Mark(0.5, 0.5), Mark(0.6, 0.5)),
+        (Mark(0.1, 0.5), None),
+        (Mark(0, 0, 1, 0.1), None),
+        (Mark(0.8, 0.9, 0.1, 0.1), None),
+    ],
+)
+def test_a_mark_is_cut_at_the_edges_of_the_region(mark: Mark, expected: Mark | None) -> None:
+    assert mark_in_region(mark, Roi(4, 2, 10, 8), *SIZE) == expected
+    assert mark_in_region(mark, None, *SIZE) == mark
+
+
+def test_a_region_beyond_the_image_is_cut_before_the_mark() -> None:
+    assert mark_in_region(Mark(0.5, 0.5), Roi(4, 2, 99, 99), *SIZE) == Mark(0.375, 0.4)
 
 
 def test_a_mask_above_the_products_limit_is_not_decoded() -> None:

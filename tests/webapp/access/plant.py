@@ -11,6 +11,7 @@ from axes.models import AccessAttempt, AccessFailureLog, AccessLog
 from django.contrib.auth.models import User
 from django.db.models import Model
 
+from inspection.images.mask_files import store_mask
 from inspection.intake import intake
 from inspection.intake.submission import Submission
 from inspection.models import Inspection, PolicyChange, Product, Replay, ScoreMaps, Station
@@ -73,7 +74,11 @@ def make_plant() -> Plant:
         name: queue.claim_part(part, reviewer=_user_of(senders, name))
         for name, part in zip(PEOPLE, parts, strict=False)
     }
-    label = review.correct(part, by=_user_of(senders, "reviewer"), verdict="FAIL", defect_type="scratch")
+    mask = store_mask(jpeg())  # no reader of this plant looks at its pixels
+    reviewer = _user_of(senders, "reviewer")
+    label = review.overrule(
+        part, verdict="FAIL", defect_type=kinds[0], reason="with a mask", by=reviewer, mask_sha256=mask
+    )
     north, archive = OtherPlant(), io.BytesIO()
     version_export.export(candidate, archive, by=None)
     failed = replay.start(candidate, enqueue=False)

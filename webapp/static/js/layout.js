@@ -1,13 +1,11 @@
 // Every page: theme without a reload, filters that submit on change, regions that refresh.
 
-const YEAR = 365 * 24 * 3600;
-
 document.addEventListener("submit", (event) => {
 	if (!event.target.matches(".theme")) return;
 	event.preventDefault();
 	const theme = event.submitter.value;
 	document.documentElement.dataset.theme = theme;
-	document.cookie = `theme=${theme}; path=/; max-age=${YEAR}; samesite=lax${location.protocol === "https:" ? "; secure" : ""}`;
+	document.cookie = `theme=${theme}; path=/; max-age=31536000; samesite=lax${location.protocol === "https:" ? "; secure" : ""}`;
 	document.querySelector(`.theme .to-${theme === "dark" ? "light" : "dark"}`).focus();
 });
 

@@ -27,7 +27,7 @@ export class Marker extends EventTarget {
 		this.#stop();
 	}
 
-	/** Take back the last change. False without one. */
+	/** Return false without a change to take back. */
 	takeBack() {
 		return this.past.length > 0 && this.#set(this.past.at(-1), this.past.slice(0, -1));
 	}
@@ -50,11 +50,11 @@ export class Marker extends EventTarget {
 	up({ type }) {
 		const { from, drawn, last } = this;
 		if (!from) return;
-		this.#stop();
-		if (type !== "pointerup") return;
+		if (type !== "pointerup") return this.#stop();
+		this.from = null;
 		this.last = from;
-		// A double click only zooms.
-		if (!drawn && from.timeStamp - last?.timeStamp < TWICE && apart(from, last) < SLOP) return this.takeBack();
+		// A double click only zooms; the mark under it gets that event first.
+		if (!drawn && from.timeStamp - last?.timeStamp < TWICE && apart(from, last) < SLOP) return setTimeout(() => this.takeBack());
 		const { marks } = this.part;
 		const others = marks.filter((mark) => drawn || mark !== from.mark);
 		this.#set(others.length < marks.length ? others : [...marks, drawn || from.spot].slice(-LIMIT));

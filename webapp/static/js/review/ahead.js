@@ -42,7 +42,7 @@ export class Ahead extends EventTarget {
 	}
 
 	take() {
-		const part = this.parts.shift() || null;
+		const part = this.parts.shift();
 		this.fill();
 		return part;
 	}

@@ -7,7 +7,7 @@ const place = byId("group");
 const message = byId("group-words");
 const IN_VIEW = 0.6;
 
-/** Events: "change" (a part was seen, taken out or put back). */
+/** Event: "change" (of the parts seen or taken out). */
 export class Group extends EventTarget {
 	items = [];
 

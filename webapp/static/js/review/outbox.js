@@ -7,7 +7,7 @@ const LONGEST_PAUSE = 15000;
 const BEAT = 10000;
 const GONE = 90000; // a page without a sign for so long is closed, and another one sends its verdicts
 
-/** Events: "change" (something was added, saved or failed), "saved" or "refused" {entry, answer}. */
+/** Events: "change", "saved" or "refused" {entry, answer}. */
 export class Outbox extends EventTarget {
 	waiting = [];
 	sending = null;

@@ -52,7 +52,7 @@ export class Viewer extends Marker {
 		this.#place(0, 0);
 	}
 
-	zoomBy(factor, at = null) {
+	zoomBy(factor, at) {
 		const box = this.stage.getBoundingClientRect();
 		const [x, y] = at ? [at.x - box.left, at.y - box.top] : [box.width / 2, box.height / 2];
 		const before = this.zoom;
