@@ -18,7 +18,8 @@ def components(meta: Mapping[str, Any]) -> list[tuple[str, str]]:
     texts = {
         _("Input"): _input_text(meta.get("input", {}), meta.get("export_agreement", {})),
         _("Precision"): _precision_text(meta.get("precision", {})),
-        _("Heads"): _fusion_text(meta.get("fusion", {}).get("weights", {})),
+        _("Heads"): _fusion_text(meta.get("fusion", {})),
+        _("Computing"): _operations_text(meta.get("operations", {})),
         _("Calibration"): _calibration_text(meta.get("calibration", {})),
         _("Novelty"): detector_name(meta.get("novelty", {}).get("detector", "")),
         _("Code"): _code_text(meta.get("code", {})),
@@ -73,19 +74,38 @@ def _precision_text(precision: Mapping[str, Any]) -> str:
     )
 
 
-def _fusion_text(weights: Mapping[str, float]) -> str:
-    """Return the fused heads with their weights.
+def _fusion_text(fusion: Mapping[str, Any]) -> str:
+    """Return the fused heads with their weights, and those that were left out.
 
     Scores have different spreads, so a weight is not a head's share of the decision.
     """
+    weights: Mapping[str, float] = fusion.get("weights", {})
+    used = {name: weight for name, weight in weights.items() if weight > 0}
     if len(weights) == 1:
-        return _("{head}, alone").format(head=next(iter(weights)).capitalize())
-    used = [f"{_head_name(name)} × {weight:.2g}" for name, weight in weights.items() if weight > 0]
-    unused = [_head_name(name) for name, weight in weights.items() if weight <= 0]
-    if not used:
+        text = _("{head}, alone").format(head=capfirst(_head_name(next(iter(weights)))))
+    elif used:
+        heads = " + ".join(f"{_head_name(name)} × {weight:.2g}" for name, weight in used.items())
+        text = _("Weighted sum of scores: {heads}").format(heads=heads)
+    else:
         return ""
-    text = _("Weighted sum of scores: {heads}").format(heads=" + ".join(used))
-    return text + _(". Not used: {heads}").format(heads=", ".join(unused)) if unused else text
+    unused = [_head_name(name) for name in weights if name not in used and len(weights) > 1]
+    if unused:
+        text += _(". Not used: {heads}").format(heads=", ".join(unused))
+    if dropped := fusion.get("dropped"):
+        left_out = ", ".join(_head_name(name) for name in dropped)
+        text += _(". Left out, because held-out parts are scored as well without them: {heads}").format(heads=left_out)
+    return text
+
+
+def _operations_text(operations: Mapping[str, float]) -> str:
+    """Return the graph's operations per image, and those of a graph with the scores left out."""
+    if not operations:
+        return ""
+    text = _("{gflop} GFLOP per image").format(gflop=f"{operations['gflop']:.1f}")
+    everything = operations["gflop_all_scores"]
+    if everything <= operations["gflop"]:
+        return text
+    return text + _("; {gflop} with the scores that were left out").format(gflop=f"{everything:.1f}")
 
 
 def _head_name(name: str) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mltasks.vision.calibration import isotonic
+from mltasks.vision.calibration.part_folds import assign_part_folds, defective_parts, rarer_class_count
 from mltasks.vision.serving.calibrator import Calibrator, sigmoid
 
 Floats = NDArray[np.float64]
@@ -40,8 +41,7 @@ def fit_calibrator(
     Raises ValueError as ``fit_platt``.
     """
     x, y = _checked_arrays(logits, targets)
-    numbers = np.unique(np.asarray(groups), return_inverse=True)[1]
-    losses = _cross_validate(x, y, numbers, np.random.default_rng(seed), lapses=lowest_threshold > LAPSE_RATE)
+    losses = _cross_validate(x, y, groups, np.random.default_rng(seed), lapses=lowest_threshold > LAPSE_RATE)
     if not losses:
         return fit_platt(logits, targets)
     means = {method: float(loss.mean()) for method, loss in losses.items()}
@@ -119,18 +119,18 @@ LARGE_SET_METHODS = (*BASE_METHODS, "isotonic")
 
 
 def _cross_validate(
-    x: Floats, y: Floats, groups: NDArray[np.intp], generator: np.random.Generator, *, lapses: bool
+    x: Floats, y: Floats, groups: Sequence[str], generator: np.random.Generator, *, lapses: bool
 ) -> dict[str, Floats]:
     """Return held-out log losses ``[n]`` by method; empty with fewer than two parts of a class."""
-    defective = np.bincount(groups, y) > 0
-    fewest = int(min(defective.sum(), (~defective).sum()))
+    defective, part = defective_parts(groups, y.astype(int).tolist())
+    fewest = rarer_class_count(defective)
     if fewest < 2:
         return {}
     many = len(defective) >= ISOTONIC_PARTS and fewest >= ISOTONIC_PER_CLASS
     methods = LARGE_SET_METHODS if many else SMALL_SET_METHODS if lapses else BASE_METHODS
     losses = {method: np.zeros(len(x)) for method in methods}
     for _ in range(REPEATS):
-        fold = _folds(defective, min(FOLDS, fewest), generator)[groups]
+        fold = assign_part_folds(defective, min(FOLDS, fewest), generator)[part]
         for held in range(min(FOLDS, fewest)):
             seen, out = fold != held, fold == held
             for method in methods:
@@ -146,14 +146,6 @@ def _choose_method(losses: Mapping[str, Floats]) -> str:
         return best
     worse = losses[LAPSE_METHOD] - losses[best]
     return LAPSE_METHOD if worse.mean() <= worse.std() / len(worse) ** 0.5 else best
-
-
-def _folds(defective: NDArray[np.bool_], count: int, generator: np.random.Generator) -> NDArray[np.int64]:
-    """Return the fold of each part; good and defective parts are dealt evenly."""
-    fold = np.zeros(len(defective), np.int64)
-    for kind in (defective, ~defective):
-        fold[generator.permutation(np.flatnonzero(kind))] = np.arange(kind.sum()) % count
-    return fold
 
 
 def _log_loss(p: Floats, y: Floats) -> Floats:

@@ -7,7 +7,7 @@ that rises with defects never counts as evidence for a good part.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -20,10 +20,15 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Fusion:
-    """Linear map: logit = Σ weight × score + bias."""
+    """Linear map: logit = Σ weight × score + bias.
+
+    ``dropped`` holds the scores that ``score_selection`` left out, in that order, with the rise of the
+    out-of-fold log loss by that step (negative: the loss falls).
+    """
 
     weights: dict[str, float]
     bias: float
+    dropped: dict[str, float] = field(default_factory=dict)
 
     def logits(self, scores: Mapping[str, Sequence[float]]) -> Floats:
         """Compute logits ``[n]`` of scores by name, each ``[n]``."""
@@ -42,12 +47,16 @@ def fit_fusion(scores: Mapping[str, Sequence[float]], targets: Sequence[int]) ->
     The penalty applies to standardized scores. A single score keeps weight 1. Raises ValueError unless both classes are
     present and all scores are finite.
     """
+    fusion = fit_weights(scores, targets)
+    return fusion if len(scores) > 1 else Fusion(dict.fromkeys(scores, 1.0), 0.0)
+
+
+def fit_weights(scores: Mapping[str, Sequence[float]], targets: Sequence[int]) -> Fusion:
+    """Fit as ``fit_fusion``, also the weight of a single score."""
     names = list(scores)
     x, y = np.array([scores[name] for name in names], np.float64).T, np.asarray(targets, np.float64)
     if not np.isfinite(x).all() or not 0 < y.sum() < len(y):
         raise ValueError("Fusion needs finite scores of both classes.")
-    if len(names) == 1:
-        return Fusion({names[0]: 1.0}, 0.0)
     mean, spread = x.mean(0), np.maximum(x.std(0), 1e-9)
     solution = _minimize_loss((x - mean) / spread, y)
     weights = solution[:-1] / spread

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from mltasks.vision.calibration.calibration import anomaly_threshold, fit_calibrator
+from mltasks.vision.calibration.calibration import anomaly_threshold, fit_calibrator, fit_platt
 from mltasks.vision.calibration.detector_ensemble import ENSEMBLE, DetectorEnsemble, fit_ensemble
-from mltasks.vision.calibration.fusion import Fusion, fit_fusion
+from mltasks.vision.calibration.fusion import Fusion
+from mltasks.vision.calibration.score_selection import fit_selected_fusion
 from mltasks.vision.serving.calibrator import Calibrator
 from mltasks.vision.stats.metrics import auroc, auroc_standard_error
 from mltasks.vision.types import DEFECT, GOOD
@@ -20,6 +21,10 @@ MAP_QUANTILE = 0.95
 PIXEL_AUTOENCODER = "pixels"
 # Name of the memory of good parts and labeled defects
 LABELED_MEMORY = "known"
+# Name of the head whose cells are the evidence map
+SEGMENTATION = "segmentation"
+# Scores that need the backbone; a version with an auxiliary backbone computes nothing else with it.
+BACKBONE_SCORES = frozenset({"texture", "memory", "whole"})
 MIN_THRESHOLD = 1e-12
 
 
@@ -49,6 +54,8 @@ class OperatingPoint:
     - ``labeled_novelty_threshold``: the same quantile of held-out defects' distances to good parts and labeled defects
       (None without a memory of labeled defects). It applies to parts that fail; parts that pass are compared with good
       parts by ``detector``.
+    - ``evidence``: probability of a defect by the segmentation head's highest cell (None without that head). It turns
+      each cell of the evidence map into a probability.
     """
 
     fusion: Fusion
@@ -59,11 +66,22 @@ class OperatingPoint:
     labeled_novelty_threshold: float | None = None
     ensemble: DetectorEnsemble | None = None
     map_scales: dict[str, float] = field(default_factory=dict)
+    evidence: Calibrator | None = None
+
+    @property
+    def used_heads(self) -> set[str]:
+        """Return the heads and detectors that a version's scores and maps need; all others are left out."""
+        return {*self.fusion.weights, *_always_computed(self.detector, self.ensemble)}
 
     @property
     def map_detectors(self) -> list[str]:
         """Return the detectors whose maps localize, whichever detector decides."""
         return _map_detectors(self.detector, self.ensemble)
+
+    def with_all_scores(self) -> OperatingPoint:
+        """Return this operating point as if no score had been left out, to count what that saves."""
+        everything = {**self.fusion.weights, **dict.fromkeys(self.fusion.dropped, 1.0)}
+        return replace(self, fusion=replace(self.fusion, weights=everything))
 
     def probabilities(self, scores: Mapping[str, Sequence[float]]) -> list[float]:
         """Compute calibrated probabilities of scores by name."""
@@ -92,15 +110,19 @@ def fit_operating_point(
 
     Raises ValueError unless both classes are present and all scores are finite.
     """
+    targets = held_out.targets
+    if len(set(targets)) < 2:
+        raise ValueError("Fusion and thresholds need held-out parts of both classes.")
     inputs = {
         name: values for name, values in held_out.scores.items() if name not in (PIXEL_AUTOENCODER, LABELED_MEMORY)
     }
-    targets = held_out.targets
-    fusion = fit_fusion(inputs, targets)
     ensemble = fit_ensemble({name: _of_class(held_out.scores[name], targets, GOOD) for name in detectors})
     scores = with_ensemble(held_out.scores, ensemble)
     names = [*([ENSEMBLE] if ensemble else []), *detectors, PIXEL_AUTOENCODER]
     detector = choose_detector({name: scores[name] for name in names}, targets, held_out.parts)
+    free = _always_computed(detector, ensemble)
+    fusion = fit_selected_fusion(inputs, targets, held_out.parts, seed, costly=BACKBONE_SCORES, free=free)
+    inputs = {name: inputs[name] for name in fusion.weights}
     scales = {name: _threshold(held_out.peaks[name], targets, MAP_QUANTILE) for name in (*detectors, PIXEL_AUTOENCODER)}
     # Each map's worst cell counts, wherever it lies, so the scale of the mean map is rather too high.
     peaks = [np.asarray(held_out.peaks[name]) / scales[name] for name in _map_detectors(detector, ensemble)]
@@ -115,7 +137,14 @@ def fit_operating_point(
         ),
         ensemble=ensemble,
         map_scales=scales,
+        evidence=fit_platt(held_out.peaks[SEGMENTATION], targets) if SEGMENTATION in held_out.peaks else None,
     )
+
+
+def _always_computed(detector: str, ensemble: DetectorEnsemble | None) -> set[str]:
+    """Return the heads and detectors of novelty and maps, whichever scores the fusion uses."""
+    deciding = set(ensemble.log_scores) if ensemble and detector == ENSEMBLE else {detector}
+    return {*deciding, *_map_detectors(detector, ensemble), LABELED_MEMORY, SEGMENTATION}
 
 
 def _map_detectors(detector: str, ensemble: DetectorEnsemble | None) -> list[str]:

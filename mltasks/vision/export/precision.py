@@ -15,7 +15,7 @@ import numpy as np
 import openvino
 from numpy.typing import NDArray
 
-from mltasks.vision.export.quantization import BACKBONE, QUANTIZABLE, quantize
+from mltasks.vision.export.quantization import AUX_BACKBONE, BACKBONE, QUANTIZABLE, quantize
 from mltasks.vision.serving.calibrator import Calibrator
 from mltasks.vision.serving.scorer import EMBEDDING, ERROR, LABELED_NOVELTY, LOGIT, NOVELTY, compile_model
 from mltasks.vision.stats.metrics import average_precision
@@ -81,10 +81,11 @@ def choose_precision(
 ) -> PrecisionChoice:
     """Try the written graph in 8 bits, and replace it if 8 bits are faster and as good.
 
-    The ranges come from ``images``. All quantizable components are tried first, then the backbone alone. Speed is
+    The ranges come from ``images``. All quantizable components are tried first, then each
+    backbone alone. Speed is
     measured on this machine, scores on ``parts``. If no trial succeeds, the graph stays as it is."""
     choice = PrecisionChoice(32, "The graph has no convolutions to quantize.")
-    for kinds in (QUANTIZABLE, (BACKBONE,)):
+    for kinds in (QUANTIZABLE, (BACKBONE,), (AUX_BACKBONE,)):
         quantized = quantize(graph, images, kinds)
         if quantized is None:
             continue

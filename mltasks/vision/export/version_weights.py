@@ -12,7 +12,9 @@ import openvino
 import torch
 from safetensors.torch import save_file
 
+from mltasks.vision.calibration.operating_point import OperatingPoint
 from mltasks.vision.evaluation.predictions import Prediction
+from mltasks.vision.export.graph_operations import GraphOperations, count_operations
 from mltasks.vision.export.openvino_export import ExportAgreement, ServingModel, check_agreement, export_graph
 from mltasks.vision.export.precision import (
     CALIBRATION_IMAGES,
@@ -25,7 +27,7 @@ from mltasks.vision.export.precision import (
 from mltasks.vision.networks.compute import derive_seed
 from mltasks.vision.serving import bundle
 from mltasks.vision.serving.scorer import compile_model
-from mltasks.vision.training.feature_bank import read_pixels
+from mltasks.vision.training.features.feature_bank import read_pixels
 from mltasks.vision.training.fit import AUTO, FittedVersion
 from mltasks.vision.types import DEFECT, GOOD, Sample, TrainConfig
 
@@ -33,9 +35,10 @@ AGREEMENT_IMAGES = 16
 
 
 class ExportedWeights(NamedTuple):
-    """Agreement with torch, precision, and the graph compiled for the training's thread count."""
+    """Agreement with torch, operations, precision, and the graph compiled for the training's threads."""
 
     agreement: ExportAgreement
+    operations: GraphOperations
     precision: PrecisionChoice
     graph: openvino.CompiledModel
 
@@ -44,15 +47,8 @@ def write_networks(fitted: FittedVersion, samples: Sequence[Sample], draft: Path
     """Write the weights and the serving graph, check the graph and choose its precision.
 
     Raises ExportMismatch and UnreadableSample."""
-    config, final, point = fitted.config, fitted.final, fitted.operating_point
-    serving = ServingModel(
-        copy.deepcopy(fitted.trunk),
-        {name: copy.deepcopy(head) for name, head in final.heads.items()},
-        copy.deepcopy(final.autoencoder),
-        point,
-        (config.height, config.width),
-    )
-    serving.cpu().eval()
+    config, point = fitted.config, fitted.operating_point
+    serving = _serving_model(fitted, point)
     state = {name: tensor.contiguous() for name, tensor in serving.state_dict().items()}
     save_file(state, draft / bundle.WEIGHTS)
     graph = draft / bundle.GRAPH
@@ -60,8 +56,10 @@ def write_networks(fitted: FittedVersion, samples: Sequence[Sample], draft: Path
     images = [read_pixels(sample, config.input_size) for sample in sample_images(samples, config, AGREEMENT_IMAGES)]
     compiled = compile_model(graph, torch.get_num_threads())
     agreement = check_agreement(serving, compiled, images, point.calibrator)
+    all_scores = _serving_model(fitted, point.with_all_scores()) if point.fusion.dropped else None
+    operations = count_operations(serving, all_scores, (config.height, config.width))
     if config.precision != AUTO:
-        return ExportedWeights(agreement, PrecisionChoice(32, "Set by the training's settings."), compiled)
+        return ExportedWeights(agreement, operations, PrecisionChoice(32, "Set by the training's settings."), compiled)
     more = sample_images(samples, config, CALIBRATION_IMAGES)[AGREEMENT_IMAGES:]
     images += [read_pixels(sample, config.input_size) for sample in more]
     parts = [_held_out_part(row, config) for row in _precision_test_rows(fitted)]
@@ -69,7 +67,17 @@ def write_networks(fitted: FittedVersion, samples: Sequence[Sample], draft: Path
     precision = choose_precision(graph, images, parts, levels, point.calibrator)
     if precision.bits == 8:
         compiled = compile_model(graph, torch.get_num_threads())
-    return ExportedWeights(agreement, precision, compiled)
+    return ExportedWeights(agreement, operations, precision, compiled)
+
+
+def _serving_model(fitted: FittedVersion, point: OperatingPoint) -> ServingModel:
+    """Return the model of the final networks at an operating point, on copies of the networks."""
+    config, final = fitted.config, fitted.final
+    heads = {name: copy.deepcopy(head) for name, head in final.heads.items()}
+    size = (config.height, config.width)
+    serving = ServingModel(copy.deepcopy(fitted.trunk), heads, copy.deepcopy(final.autoencoder), point, size)
+    serving.cpu().eval()
+    return serving
 
 
 def sample_images(samples: Sequence[Sample], config: TrainConfig, count: int) -> list[Sample]:

@@ -10,11 +10,33 @@ from mltasks.reports import version_components
 
 
 def test_who_speaks_and_who_is_not_heard() -> None:
-    weights = {"dense": 0.5, "second_dense": 1.25, "second_memory": 0.0, "whole": 0.0}
+    weights = {"segmentation": 0.5, "second_stage": 1.25, "second_memory": 0.0, "whole": 0.0}
 
     [(title, words)] = version_components.components({"fusion": {"weights": weights, "bias": 0.1}})
     assert title == "Heads"
-    assert words == "Weighted sum of scores: dense × 0.5 + auxiliary dense × 1.2. Not used: auxiliary memory, whole"
+    assert (
+        words == "Weighted sum of scores: segmentation × 0.5 + auxiliary stage × 1.2. Not used: auxiliary memory, whole"
+    )
+
+
+def test_what_was_left_out_is_named_with_the_reason() -> None:
+    fusion = {"weights": {"second_stage": 1.0}, "bias": 0.0, "dropped": {"texture": 0.001, "second_texture": -0.002}}
+
+    [(_, words)] = version_components.components({"fusion": fusion})
+    assert words == (
+        "Auxiliary stage, alone. Left out, because held-out parts are scored as well without them: "
+        "texture, auxiliary texture"
+    )
+
+
+@pytest.mark.parametrize(
+    ("everything", "words"),
+    [(7.25, "7.2 GFLOP per image"), (9.04, "7.2 GFLOP per image; 9.0 with the scores that were left out")],
+)
+def test_it_says_how_much_computing_a_part_takes(everything: float, words: str) -> None:
+    found = version_components.components({"operations": {"gflop": 7.25, "gflop_all_scores": everything}})
+
+    assert found == [("Computing", words)]
 
 
 def test_a_size_says_what_it_costs_in_time() -> None:

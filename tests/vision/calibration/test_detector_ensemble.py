@@ -55,12 +55,11 @@ def test_where_good_parts_differ_a_difference_counts_less() -> None:
     assert along_other > 2 * along_usual
 
 
-def test_a_whole_part_says_the_same_everywhere() -> None:
+def test_a_whole_part_is_its_only_cell() -> None:
     fitted = fit_global_statistics(random_rows(20, 1), "statistics")
-    score, cells = fitted(FeatureMaps(EMPTY, torch.zeros(4, 1, 2, 3), EMPTY, random_rows(4, 2)))
+    score, cells = fitted(FeatureMaps(EMPTY, EMPTY, EMPTY, random_rows(4, 2)))
 
-    assert cells.shape == (4, 2, 3)
-    assert torch.equal(cells, score.view(4, 1, 1).expand(4, 2, 3))
+    assert torch.equal(cells, score.view(4, 1, 1))
 
 
 def test_together_they_know_more_than_each() -> None:

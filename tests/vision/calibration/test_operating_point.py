@@ -87,8 +87,32 @@ def test_without_other_detectors_the_pixels_decide() -> None:
 def test_the_pixels_do_not_vote_on_the_defect() -> None:
     setting = fit_operating_point(held_out(), ["memory", "second_memory"], 0.95, 7)
 
-    assert set(setting.fusion.weights) == {"dense", "memory", "second_memory"}
-    assert setting.fusion.weights["dense"] > 0
+    used, dropped = setting.fusion.weights, setting.fusion.dropped
+    assert {*used, *dropped} == {"dense", "memory", "second_memory"}
+    assert used["dense"] > 0
+
+
+def test_only_what_decides_or_is_drawn_is_computed() -> None:
+    found = held_out()
+    found.scores["noise"] = np.random.default_rng(5).normal(size=len(found.targets)).tolist()
+    found.peaks["noise"] = found.scores["noise"]
+    setting = fit_operating_point(found, ["memory", "second_memory"], 0.95, 7)
+
+    assert "noise" in setting.fusion.dropped
+    assert "noise" not in setting.used_heads
+    assert {*setting.fusion.weights, *setting.map_detectors} <= setting.used_heads
+    assert set(setting.with_all_scores().fusion.weights) == set(found.scores) - {PIXEL_AUTOENCODER}
+
+
+def test_a_cell_of_the_evidence_map_is_as_probable_as_a_part_whose_highest_cell_it_is() -> None:
+    found = held_out()
+    assert fit_operating_point(found, ["memory"], 0.95, 7).evidence is None
+    found.scores["segmentation"] = found.peaks["segmentation"] = found.scores["dense"]
+
+    evidence = fit_operating_point(found, ["memory"], 0.95, 7).evidence
+    assert evidence is not None
+    probabilities = evidence.probability(np.array(found.peaks["segmentation"]))
+    assert probabilities.mean() == pytest.approx(np.mean(found.targets), abs=0.02)
 
 
 def test_probabilities_are_calibrated_on_parts_nobody_learned_from() -> None:
