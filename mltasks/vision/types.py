@@ -16,6 +16,8 @@ MARKS_LIMIT = 8
 _SHARE_DIGITS = 6
 # Rounding error of a left and a width, or a top and a height, that add up to the image's side
 _SHARE_ROUNDING = 1e-6
+# Name of the recipe with a segmentation head, among the values of ``TrainConfig.head``
+SEGMENTATION_RECIPE = "dense"
 # Settings that are lists in JSON
 LIST_SETTINGS = ("detectors", "curve_shares")
 
@@ -167,18 +169,21 @@ class TrainConfig:
     The same snapshot and config give the same weights on the same machine.
 
     - Sizes are pixels, multiples of 32; 0 derives them from the images.
-    - ``head`` is ``dense`` or ``pooled`` (the project's first recipe).
+    - ``head`` is ``dense`` (a segmentation head) or ``pooled`` (the project's first recipe).
+    - ``backbone_scale`` is the backbone's share of the input's size, 1 or 0.5, beside an auxiliary backbone.
     - ``companion`` is the auxiliary backbone; empty for none. Its next blocks train for ``stage_epochs`` (0: never) if
       there are at least ``stage_labels`` labels.
     - ``detectors`` are the novelty detectors besides the pixel autoencoder: ``memory`` and ``second_memory`` (patches),
-      ``detail`` (finer patches), ``features`` (an autoencoder), ``whole`` and ``second_whole`` (global statistics).
-      ``places`` joins ``detail`` and ``second_memory`` (``memory`` without an auxiliary backbone).
+      ``coarse`` (patches at half size), ``detail`` (finer patches), ``features`` (an autoencoder), ``whole`` and
+      ``second_whole`` (global statistics). ``places`` joins ``second_memory``, ``coarse`` and ``detail`` (``memory``
+      and ``detail`` without an auxiliary backbone).
     - ``escape_rate`` and ``escape_confidence`` are the escape guarantee. ``defect_rate`` is the line's share of
       defective parts (None: the labels' share).
     - ``curve_shares`` are the shares of the labels that the report's learning curve adds to the point of all labels
       (none: no curve).
     - ``views`` is the number of random views per image that heads train on (fewer for many images; 0: the images as
       they are).
+    - ``synthetic_views`` is the number of pictures with synthetic defects per good image (fewer for many images).
     - ``draws_cap`` bounds the samples drawn per epoch (4 × the training set if that is less).
     - ``precision`` is ``auto`` (8 bits if faster and as good, see ``precision.py``) or ``f32``.
     - ``backbone_weights`` is ``auto``, a path, ``imagenet``, ``shipped`` or ``random``.
@@ -190,8 +195,9 @@ class TrainConfig:
     keep_shape: bool = True
     head: str = "dense"
     companion: str = "efficientnet-lite2"
-    detectors: tuple[str, ...] = ("memory", "features", "places", "whole", "second_whole")
+    detectors: tuple[str, ...] = ("places", "features")
     backbone: str = "resnet18"
+    backbone_scale: float = 0.5
     backbone_weights: str = "auto"
     folds: int = 5
     cross_validate_below: int = 2000
@@ -199,15 +205,16 @@ class TrainConfig:
     patience: int = 10
     batch_size: int = 16
     learning_rate: float = 3e-4
-    dense_epochs: int = 12
+    dense_epochs: int = 10
     dense_learning_rate: float = 2e-3
-    stage_epochs: int = 4
+    stage_epochs: int = 6
     stage_learning_rate: float = 1e-3
     stage_labels: int = 100
     dropout: float = 0.5
     oversampling: int = 4
     draws_cap: int = 1024
     views: int = 8
+    synthetic_views: int = 4
     autoencoder_epochs: int = 16
     autoencoder_learning_rate: float = 3e-3
     novelty_quantile: float = 0.95

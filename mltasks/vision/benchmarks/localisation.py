@@ -29,7 +29,7 @@ from mltasks.vision.benchmarks.defect_masks import (
     peak_position,
     read_mask,
 )
-from mltasks.vision.benchmarks.part_folder import prepare_parts
+from mltasks.vision.benchmarks.part_folder import PreparedParts, prepare_parts
 from mltasks.vision.benchmarks.protocol import Bench
 from mltasks.vision.benchmarks.repeated_figures import Proportion, Row, Table
 from mltasks.vision.benchmarks.serving_speed.served_version import train_served_version
@@ -50,6 +50,8 @@ from mltasks.vision.types import Costs, InputSize, Placement, Sample
 
 FEATURES_SHARE = 0.3
 MIN_FOLDS = 3
+# Numbers of training defects whose masks are known
+KNOWN_MASKS = (0, 30)
 ALL_TYPES = "all types"
 
 
@@ -69,7 +71,8 @@ class LocalizedDefect:
 def measure_localization(samples: Sequence[Sample], masks: Path | None, bench: Bench) -> Table:
     """Measure the share of detected defects that each map hits, over all and by type.
 
-    ``repeats`` is the number of tested folds. Raises MaskError, and ValueError below three folds.
+    Each fold is trained without any mask, and with the masks of 30 training defects. ``repeats`` is the number of
+    tested folds. Raises MaskError, and ValueError below three folds.
     """
     if masks is None:
         raise MaskError("The localisation protocol needs the folder of the defects' masks: add --masks DIR.")
@@ -77,27 +80,51 @@ def measure_localization(samples: Sequence[Sample], masks: Path | None, bench: B
         raise ValueError(f"To train, calibrate and test, use {MIN_FOLDS} folds or more.")
     every = mask_paths(samples, masks)
     paths = nonempty_masks(every)
-    assigned = assign_splits(samples, replace(bench.config, cross_validate_below=len(samples) + 1))
+    masked = [replace(sample, mask=paths.get(sample.name)) for sample in samples]
+    assigned = assign_splits(masked, replace(bench.config, cross_validate_below=len(samples) + 1))
     folds = sorted({sample.split for sample in assigned})
     parts = prepare_parts(assigned, range(len(assigned)), bench.for_substage(0, FEATURES_SHARE, "computing features"))
-    tested, defects = folds[: bench.repeats], list[LocalizedDefect]()
-    names = [f"fold {number} of {len(tested)}" for number in range(1, len(tested) + 1)]
-    for number, stage in enumerate(bench.for_substage(FEATURES_SHARE, 1).substages(names)):
+    tested = folds[: bench.repeats]
+    localized: dict[int, list[LocalizedDefect]] = {count: [] for count in KNOWN_MASKS}
+    names = [
+        f"fold {number} of {len(tested)}, {count} masks" for number in range(1, len(tested) + 1) for count in localized
+    ]
+    runs = [(number, count) for number in range(len(tested)) for count in localized]
+    for (number, count), stage in zip(runs, bench.for_substage(FEATURES_SHARE, 1).substages(names), strict=True):
         role = {tested[number]: "test", folds[(number + 1) % len(folds)]: "validation"}
         split = [replace(sample, split=role.get(sample.split, "train")) for sample in assigned]
         with TemporaryDirectory(prefix="second-look-") as folder:
-            scorer = train_served_version(parts, split, bench.config.seed, Path(folder), stage.stage)
-            localized = localize_defects(scorer, split, paths)
-        defects += localized
-        stage.report_stage(_summary(localized, bench.config.costs))
+            known = _with_masks_of(parts, split, count)
+            scorer = train_served_version(known, split, bench.config.seed, Path(folder), stage.stage)
+            found = localize_defects(scorer, split, paths)
+        localized[count] += found
+        stage.report_stage(_summary(found, bench.config.costs))
     size = parts.context.data.config
     protocol = (
         f"{len(samples)} images in {len(set(parts.groups))} groups of near-duplicates kept together, at {size.height} "
-        f"× {size.width}; {len(tested)} of {len(folds)} folds tested, with {len(defects)} masked defects "
-        f"({len(every) - len(paths)} of all masks mark nothing). Share of the detected defects whose map has its "
-        "maximum on the mask or within 2 % of the image's width of it; Wilson's 95 % interval on different parts."
+        f"× {size.width}; {len(tested)} of {len(folds)} folds tested, with {len(localized[0])} masked defects "
+        f"({len(every) - len(paths)} of all masks mark nothing). Trained without masks, and with those of "
+        f"{max(KNOWN_MASKS)} defects. Share of the detected defects whose map has its maximum on the mask or within "
+        "2 % of the image's width of it; Wilson's 95 % interval on different parts."
     )
-    return Table(protocol, [row for costs in (bench.config.costs, EQUAL_COSTS) for row in cost_rows(defects, costs)])
+    return Table(
+        protocol,
+        [
+            row
+            for count, defects in localized.items()
+            for costs in (bench.config.costs, EQUAL_COSTS)
+            for row in cost_rows(defects, costs, f"{count} masks")
+        ],
+    )
+
+
+def _with_masks_of(parts: PreparedParts, samples: Sequence[Sample], count: int) -> PreparedParts:
+    """Return the parts with the masks of ``count`` training defects, spread over the order of the samples."""
+    training = [index for index in parts.context.data.bank.places if samples[index].split == "train"]
+    chosen = training[:: max(1, len(training) // count)][:count] if count else []
+    bank = parts.context.data.bank
+    data = replace(parts.context.data, bank=replace(bank, places={index: bank.places[index] for index in chosen}))
+    return replace(parts, context=replace(parts.context, data=data))
 
 
 def localize_defects(scorer: Scorer, samples: Sequence[Sample], masks: Mapping[str, Path]) -> list[LocalizedDefect]:
@@ -141,12 +168,12 @@ def part_heatmaps(heatmaps: Heatmaps, inside: Placement, size: InputSize) -> dic
     }
 
 
-def cost_rows(defects: Sequence[LocalizedDefect], costs: Costs) -> list[Row]:
+def cost_rows(defects: Sequence[LocalizedDefect], costs: Costs, training: str) -> list[Row]:
     """Return the share detected at these costs, and each map's share of hits among these.
 
     Shares are over all types and by type.
     """
-    level, title = cost_threshold(costs), f"{costs.fn:g} : {costs.fp:g}"
+    level, title = cost_threshold(costs), f"{costs.fn:g} : {costs.fp:g}, {training}"
     detected = [defect for defect in defects if defect.probability >= level]
     shares = _by_type(defects, [defect.probability >= level for defect in defects])
     maps = defects[0].hits if defects else ()

@@ -14,7 +14,7 @@ from mltasks.vision.calibration.detector_ensemble import fit_ensemble
 from mltasks.vision.calibration.operating_point import with_ensemble
 from mltasks.vision.data.splits import part_keys, split_in_two
 from mltasks.vision.networks.compute import derive_seed
-from mltasks.vision.training.feature_bank import TrainingData
+from mltasks.vision.training.features.feature_bank import TrainingData
 from mltasks.vision.training.fit_autoencoder import reconstruction_errors, train_pixel_autoencoder
 from mltasks.vision.training.fit_detectors import fit_detectors
 from mltasks.vision.training.fit_pooled_head import score_heads

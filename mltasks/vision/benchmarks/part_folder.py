@@ -17,7 +17,7 @@ from mltasks.vision.data.duplicate_groups import file_group, group_samples
 from mltasks.vision.networks.backbones import WeightsSource, load_backbone
 from mltasks.vision.networks.compute import derive_seed
 from mltasks.vision.networks.input_size import resolve_input_size
-from mltasks.vision.training.feature_bank import TrainingData, build_feature_bank
+from mltasks.vision.training.features.feature_bank import TrainingData, build_feature_bank
 from mltasks.vision.training.fit import build_trunk, check_config
 from mltasks.vision.training.folds import TrainingContext
 from mltasks.vision.types import DEFECT, GOOD, GOOD_FOLDERS, IMAGE_SUFFIXES, Sample

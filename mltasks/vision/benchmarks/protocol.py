@@ -49,7 +49,8 @@ class Bench:
 
 def baseline_recipe(config: TrainConfig) -> TrainConfig:
     """Return the original recipe: part squashed to a square, average pooling, pixel autoencoder."""
-    return replace(config, height=224, width=224, keep_shape=False, head="pooled", companion="", detectors=())
+    squashed = replace(config, height=224, width=224, keep_shape=False, backbone_scale=1.0)
+    return replace(squashed, head="pooled", companion="", detectors=())
 
 
 def format_row(title: str, figures: Mapping[str, float]) -> str:

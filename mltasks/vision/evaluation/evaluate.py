@@ -93,7 +93,7 @@ def evaluate(
         "true_fail": int((fails & defect).sum()),
     }
     bootstrap = PartBootstrap(parts, targets.tolist(), protocol.seed)
-    metrics = {**_rates(rows, fails, defect), **_rankings(rows, bootstrap)}
+    metrics = {**_rates(rows, fails, defect), **_localization(rows, fails), **_rankings(rows, bootstrap)}
     share = float(defect.mean())
     metrics["cost_per_1000"] = expected_cost(metrics["escape_rate"], metrics["false_alarm_rate"], costs, share, parts)
     bands = cost_bands(costs, defect_rate, share if 0 < share < 1 else None)
@@ -142,6 +142,15 @@ def _rates(rows: Sequence[Prediction], fails: Bools, defect: Bools) -> dict[str,
         "novelty_false_alarm_rate": proportion_among(~defect, novel, parts),
         "novelty_recall": proportion_among(defect, novel, parts),
     }
+
+
+def _localization(rows: Sequence[Prediction], fails: Bools) -> dict[str, Estimate]:
+    """Return the share of failed parts with a mask or marks on which the map's maximum lies; empty without any."""
+    marked = np.array([row.localized is not None for row in rows]) & fails
+    if not marked.any():
+        return {}
+    on_defect = np.array([row.localized is True for row in rows])
+    return {"localization": proportion_among(marked, on_defect, [row.part for row in rows])}
 
 
 def _rankings(rows: Sequence[Prediction], bootstrap: PartBootstrap) -> dict[str, Estimate]:

@@ -17,6 +17,7 @@ class Prediction:
     ``probability`` is calibrated, and all thresholds are fitted, without the image's own fold. ``split`` is the fold or
     ``test``. ``detectors`` holds each novelty detector's score over its threshold; ``detector`` names the deciding
     detector. ``labeled_novelty``, set for parts that fail, is the score of the memory that also holds labeled defects.
+    ``localized`` is True if the evidence map's maximum lies on the defect's mask or marks; None without them.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Prediction:
     detectors: Mapping[str, float]
     labeled_novelty: float | None = None
     bit_depth: int | None = None
+    localized: bool | None = None
 
     @property
     def good_part_novelty(self) -> float:

@@ -148,6 +148,7 @@ def build_meta(
         "classes": ["good", "defect"],
         "thresholds": asdict(fitted.thresholds),
         "calibration": point.calibrator.to_json(),
+        "evidence": point.evidence.to_json() if point.evidence else None,
         "fusion": point.fusion.to_json(),
         "novelty": {
             "detector": point.detector,
@@ -179,5 +180,6 @@ def build_meta(
         "libraries": {name: version(name) for name in LIBRARIES},
         "code": source_version(),
         "export_agreement": asdict(networks.agreement),
+        "operations": asdict(networks.operations),
         "precision": networks.precision.to_json(),
     }

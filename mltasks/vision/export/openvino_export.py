@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mltasks.vision.calibration.detector_ensemble import ENSEMBLE, MIN_SCORE, MIN_ZSCORE
-from mltasks.vision.calibration.operating_point import LABELED_MEMORY, PIXEL_AUTOENCODER, OperatingPoint
+from mltasks.vision.calibration.operating_point import LABELED_MEMORY, PIXEL_AUTOENCODER, SEGMENTATION, OperatingPoint
 from mltasks.vision.heads.classifier import Head
 from mltasks.vision.heads.pixel_autoencoder import PixelAutoencoder, average_pool, pool_factor
 from mltasks.vision.networks.embedder import build_embedder
@@ -59,11 +59,13 @@ class ExportAgreement:
 class ServingModel(nn.Module):
     """Complete model of a version, with one pass of the trunk over uint8 RGB ``[1, H, W, 3]``.
 
+    Only the heads and detectors that the operating point uses are part of it; the exported graph has no path to others.
+
     Outputs, in order:
 
     1. fused logit ``[1]``
     2. reconstruction error of the pixels ``[1]``
-    3. evidence map: logit of each cell ``[1, h, w]``
+    3. evidence map: logit of each cell ``[1, h, w]``, of the segmentation head if there is one
     4. anomaly map ``[1, h', w']``
     5. novelty score of the deciding detector ``[1]``
     6. score of the memory of good parts and defects ``[1]``
@@ -80,7 +82,8 @@ class ServingModel(nn.Module):
         super().__init__()
         self.trunk = trunk
         self.embedder = build_embedder(trunk)
-        self.heads = nn.ModuleDict(heads)
+        used = operating_point.used_heads
+        self.heads = nn.ModuleDict({name: head for name, head in heads.items() if name in used})
         self.autoencoder = autoencoder
         self.factor = pool_factor(*size)
         self.operating_point = operating_point
@@ -95,7 +98,10 @@ class ServingModel(nn.Module):
         outputs: dict[str, tuple[Tensor, Tensor]] = {name: head(features) for name, head in self.heads.items()}
         fused = [outputs[name] for name in self.fusion.weights]
         logit = self._fuse([logits for logits, _ in fused])
-        evidence = self._fuse(_resize_to_finest([cells for _, cells in fused]))
+        if SEGMENTATION in outputs:
+            evidence = outputs[SEGMENTATION][1]
+        else:
+            evidence = self._fuse(_resize_to_finest([cells for _, cells in fused]))
         score, cells = self._novelty({**outputs, PIXEL_AUTOENCODER: (error, error_cells)})
         labeled_novelty = outputs[LABELED_MEMORY][0] if LABELED_MEMORY in outputs else score
         return logit, error, evidence, cells, score, labeled_novelty, self.embedder(features)

@@ -1,7 +1,6 @@
 """Classifier heads on the frozen ResNet18 and the auxiliary backbone.
 
-ResNet: He et al., "Deep Residual Learning for Image Recognition", CVPR 2016. ``DenseHead`` scores each position and
-averages only the highest scores, so that a small scratch is not averaged away. ``PooledHead`` is the project's first
+ResNet: He et al., "Deep Residual Learning for Image Recognition", CVPR 2016. ``PooledHead`` is the project's first
 recipe, kept for comparison: layer4 is trained, and the average over all positions decides."""
 
 from __future__ import annotations
@@ -12,11 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mltasks.vision.networks.auxiliary_backbone import AUX_STRIDE16_CHANNELS, TRAINABLE_CHANNELS, AuxiliaryBackbone
-from mltasks.vision.networks.trunk import LAYER3_CHANNELS, LAYER4_CHANNELS, FeatureMaps, top_mean
-
-HIDDEN_CHANNELS, AUX_HIDDEN_CHANNELS = 64, 96
-TOP_SHARE = 0.006
+from mltasks.vision.networks.auxiliary_backbone import TRAINABLE_CHANNELS, AuxiliaryBackbone
+from mltasks.vision.networks.trunk import LAYER4_CHANNELS, FeatureMaps
 
 
 class Head(nn.Module):
@@ -42,73 +38,15 @@ class Standardize(nn.Module):
         self.deviation: Tensor
 
     def forward(self, convolution: nn.Conv2d, maps: Tensor) -> Tensor:
-        """Return the 1 × 1 ``convolution`` of the standardized maps.
+        """Return the ``convolution``, without padding, of the standardized maps.
 
         The standardization is folded into the convolution's weights and bias. The maps, a hundred times as large, are
         then neither copied nor kept for the gradient."""
         weight = convolution.weight / self.deviation
         bias = -(weight * self.mean).sum((1, 2, 3))
-        return F.conv2d(maps, weight, bias if convolution.bias is None else bias + convolution.bias)
-
-
-class TopKHead(Head):
-    """Trainable head on maps: the mean of the top 0.6 % of the cell logits is the image's logit.
-
-    Top-k pooling of multiple instance learning: Li and Vasconcelos, "Multiple Instance Learning for Soft Bags via Top
-    Instances", CVPR 2015."""
-
-    def standardizers(self) -> dict[str, Standardize]:
-        """Return the standardization of each map that the head uses, by field of ``FeatureMaps``."""
-        raise NotImplementedError
-
-    def cell_logits(self, features: FeatureMaps) -> Tensor:
-        """Return the logit of each cell, ``[N, h, w]``."""
-        raise NotImplementedError
-
-    def forward(self, features: FeatureMaps) -> tuple[Tensor, Tensor]:
-        cells = self.cell_logits(features)
-        return top_mean(cells, TOP_SHARE), cells
-
-
-class DenseHead(TopKHead):
-    """Small network at each position of layer3 and layer4."""
-
-    def __init__(self, dropout: float) -> None:
-        super().__init__()
-        self.middle_norm = Standardize(LAYER3_CHANNELS)
-        self.deep_norm = Standardize(LAYER4_CHANNELS)
-        self.middle = nn.Conv2d(LAYER3_CHANNELS, HIDDEN_CHANNELS, 1)
-        self.deep = nn.Conv2d(LAYER4_CHANNELS, HIDDEN_CHANNELS, 1, bias=False)
-        self.dropout = nn.Dropout2d(dropout)
-        self.cells = nn.Conv2d(HIDDEN_CHANNELS, 1, 1)
-
-    def standardizers(self) -> dict[str, Standardize]:
-        return {"layer3": self.middle_norm, "layer4": self.deep_norm}
-
-    def cell_logits(self, features: FeatureMaps) -> Tensor:
-        deep = F.interpolate(self.deep_norm.forward(self.deep, features.layer4), scale_factor=2.0, mode="bilinear")
-        mixed = F.relu(self.middle_norm.forward(self.middle, features.layer3) + deep)
-        cells: Tensor = self.cells(self.dropout(mixed)).squeeze(1)
-        return cells
-
-
-class AuxiliaryDenseHead(TopKHead):
-    """Small network at each position of the auxiliary backbone's map."""
-
-    def __init__(self, dropout: float) -> None:
-        super().__init__()
-        self.second_norm = Standardize(AUX_STRIDE16_CHANNELS)
-        self.second = nn.Conv2d(AUX_STRIDE16_CHANNELS, AUX_HIDDEN_CHANNELS, 1)
-        self.dropout = nn.Dropout2d(dropout)
-        self.cells = nn.Conv2d(AUX_HIDDEN_CHANNELS, 1, 1)
-
-    def standardizers(self) -> dict[str, Standardize]:
-        return {"aux_maps": self.second_norm}
-
-    def cell_logits(self, features: FeatureMaps) -> Tensor:
-        mixed = F.relu(self.second_norm.forward(self.second, features.aux_maps))
-        cells: Tensor = self.cells(self.dropout(mixed)).squeeze(1)
-        return cells
+        if convolution.bias is not None:
+            bias = bias + convolution.bias
+        return F.conv2d(maps, weight, bias, convolution.stride)
 
 
 class PooledHead(Head):
@@ -159,7 +97,7 @@ class FineTunedHead(Head):
 class StatisticsHead(Head):
     """Linear layer over whole-map statistics: ``statistics`` or ``aux_statistics``.
 
-    It detects defects without a position, such as an uneven surface. All its cells have the same logit."""
+    It detects defects without a position, such as an uneven surface. Its only cell is the whole part."""
 
     mean: Tensor
     deviation: Tensor
@@ -173,5 +111,4 @@ class StatisticsHead(Head):
 
     def forward(self, features: FeatureMaps) -> tuple[Tensor, Tensor]:
         logits = ((getattr(features, self.source) - self.mean) / self.deviation) @ self.weight + self.bias
-        cells = logits.view(-1, 1, 1) + torch.zeros_like(features.layer3[:, 0])
-        return logits, cells
+        return logits, logits.view(-1, 1, 1)

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mltasks.vision.heads.classifier import Head
-from mltasks.vision.networks.compact_features import channel_statistics
+from mltasks.vision.networks.calibration_images import channel_statistics
 from mltasks.vision.networks.gradient_descent import gradient_step, half_cosine, set_learning_rate
-from mltasks.vision.networks.trunk import LAYER2_CHANNELS, LAYER3_CHANNELS, FeatureMaps, top_mean, trunk_patches
+from mltasks.vision.networks.trunk import EMPTY, FeatureMaps, box_smooth, top_mean
 
 CODE_SIZE, HIDDEN_SIZE = 48, 160
 STEPS, BATCH_SIZE, LEARNING_RATE = 250, 1024, 2e-3
@@ -29,7 +29,7 @@ class FeatureAutoencoder(Head):
     def __init__(self, mean: Tensor, deviation: Tensor) -> None:
         super().__init__()
         self.register_buffers(mean=mean, deviation=deviation)
-        width = LAYER2_CHANNELS + LAYER3_CHANNELS
+        width = len(mean)
         self.layers = nn.Sequential(
             nn.Linear(width, HIDDEN_SIZE), nn.GELU(), nn.Linear(HIDDEN_SIZE, CODE_SIZE),
             nn.Linear(CODE_SIZE, HIDDEN_SIZE), nn.GELU(),
@@ -37,18 +37,27 @@ class FeatureAutoencoder(Head):
         )  # fmt: skip
 
     def errors(self, standard: Tensor) -> Tensor:
-        """Return the mean squared errors of standardized patches ``[…, 384]``."""
+        """Return the mean squared errors of standardized patches ``[…, channels]``."""
         squared: Tensor = (self.layers(standard) - standard).square().mean(-1)
         return squared
 
     def forward(self, features: FeatureMaps) -> tuple[Tensor, Tensor]:
-        x = (trunk_patches(features) - self.mean.view(1, -1, 1, 1)) / self.deviation.view(1, -1, 1, 1)
+        x = (autoencoder_patches(features) - self.mean.view(1, -1, 1, 1)) / self.deviation.view(1, -1, 1, 1)
         cells = self.errors(x.permute(0, 2, 3, 1)).sqrt()
         return top_mean(cells, TOP_SHARE), cells
 
 
+def autoencoder_patches(features: FeatureMaps) -> Tensor:
+    """Return smoothed maps at strides 8 and 16 on the coarser grid, ``[N, channels, h, w]``.
+
+    They are the auxiliary backbone's if there is one, else the backbone's."""
+    if features.aux_maps is EMPTY:
+        return torch.cat([box_smooth(features.layer2), box_smooth(features.layer3)], 1)
+    return torch.cat([box_smooth(F.avg_pool2d(features.fine, 2)), box_smooth(features.aux_maps)], 1)
+
+
 def train_feature_autoencoder(rows: Tensor, seed: int) -> FeatureAutoencoder:
-    """Train on good parts' patches ``[n, 384]``, one per row, on the device of the rows.
+    """Train on good parts' patches ``[n, channels]``, one per row, on the device of the rows.
 
     The same rows and seed give the same weights."""
     torch.manual_seed(seed)

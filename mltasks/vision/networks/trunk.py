@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mltasks.vision.networks.auxiliary_backbone import AuxiliaryBackbone, map_statistics
-from mltasks.vision.networks.compact_features import calibration_images, fit_compact_features
+from mltasks.vision.networks.auxiliary_backbone import AuxiliaryBackbone, AuxiliaryFeatures, map_statistics
+from mltasks.vision.networks.calibration_images import calibration_images
 from mltasks.vision.networks.gradient_descent import Frozen
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -20,39 +20,48 @@ LAYER2_CHANNELS, LAYER3_CHANNELS, LAYER4_CHANNELS = 128, 256, 512
 # Mean, deviation and maximum of every channel of the three maps
 STATISTICS_SIZE = 3 * (LAYER2_CHANNELS + LAYER3_CHANNELS + LAYER4_CHANNELS)
 EMPTY = torch.empty(0)
+SMOOTHING_KERNEL = (1.0, 2.0, 1.0)
 
 
 class FeatureMaps(NamedTuple):
-    """Feature maps of N images; h and w are a 16th of the input.
+    """Feature maps of N images; h and w are a 16th of the input of the backbone or the auxiliary backbone.
+
+    Backbone, at ``Trunk.scale`` of the image's size:
 
     - ``layer2`` ``[N, 128, h, w]``, averaged to layer3's grid
     - ``layer3`` ``[N, 256, h, w]`` and ``layer4`` ``[N, 512, h/2, w/2]``
     - ``statistics`` ``[N, 2688]`` of the whole maps
-    - ``compact`` ``[N, 48, 2h, 2w]``: compact features of all networks' maps at stride 8
-    - ``aux_maps`` ``[N, 120, h, w]`` and ``aux_statistics`` ``[N, 1560]`` of the auxiliary backbone; empty without one
+
+    Auxiliary backbone, at full size (without one, the ``aux_*`` fields are empty and ``fine`` is the backbone's map):
+
+    - ``fine`` ``[N, 48, 2h, 2w]`` and ``aux_maps`` ``[N, 120, h, w]``
+    - ``aux_coarse`` ``[N, 120, h/2, w/2]`` of the half-size image
+    - ``aux_statistics`` ``[N, 1560]`` of the whole maps
     """
 
     layer2: Tensor
     layer3: Tensor
     layer4: Tensor
     statistics: Tensor
-    compact: Tensor = EMPTY
+    fine: Tensor = EMPTY
     aux_maps: Tensor = EMPTY
+    aux_coarse: Tensor = EMPTY
     aux_statistics: Tensor = EMPTY
 
 
 class Trunk(Frozen):
-    """Frozen backbone, with an optional auxiliary backbone.
+    """Frozen backbone at a ``scale`` of the image's size, with an optional auxiliary backbone at full size.
 
-    It maps RGB float32 ``[N, 3, H, W]`` in [0, 1] to ``FeatureMaps``."""
+    It maps RGB float32 ``[N, 3, H, W]`` in [0, 1] to ``FeatureMaps``; ``scale`` is 1 or 0.5."""
 
-    def __init__(self, network: nn.Module, auxiliary: AuxiliaryBackbone | None = None) -> None:
+    def __init__(self, network: nn.Module, auxiliary: AuxiliaryBackbone | None = None, scale: float = 1.0) -> None:
         super().__init__()
         names = ("conv1", "bn1", "relu", "maxpool", "layer1", "layer2")
         self.early = nn.Sequential(*(network.get_submodule(name) for name in names))
         self.layer3 = network.get_submodule("layer3")
         self.layer4 = copy.deepcopy(network.get_submodule("layer4"))
         self.companion = auxiliary
+        self.shrinking = round(1 / scale)
         self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1))
         self.register_buffer("deviation", torch.tensor(IMAGENET_DEVIATION).view(1, 3, 1, 1))
         self.mean: Tensor
@@ -60,13 +69,19 @@ class Trunk(Frozen):
         self.requires_grad_(False)
         self.eval()
         with torch.no_grad():
-            drawn, fine = self._extract(calibration_images())
-        self.detail = fit_compact_features(fine)
+            drawn = self(calibration_images())
         self._calibration_statistics = drawn.statistics, drawn.aux_statistics
 
     def forward(self, rgb: Tensor) -> FeatureMaps:
-        maps, fine = self._extract(rgb)
-        return maps._replace(compact=self.detail(fine))
+        own = F.avg_pool2d(rgb, self.shrinking) if self.shrinking > 1 else rgb
+        fine = self.early((own - self.mean) / self.deviation)
+        middle = self.layer3(fine)
+        deep = self.layer4(middle)
+        maps = FeatureMaps(F.avg_pool2d(fine, 2), middle, deep, map_statistics(fine, middle, deep), fine)
+        if self.companion is None:
+            return maps
+        seen: AuxiliaryFeatures = self.companion(rgb)
+        return maps._replace(fine=seen.fine, aux_maps=seen.maps, aux_coarse=seen.coarse, aux_statistics=seen.statistics)
 
     @property
     def calibration_features(self) -> FeatureMaps:
@@ -76,29 +91,17 @@ class Trunk(Frozen):
         aux_statistics = aux_statistics if self.companion else EMPTY
         return FeatureMaps(EMPTY, EMPTY, EMPTY, statistics, aux_statistics=aux_statistics)
 
-    def _extract(self, rgb: Tensor) -> tuple[FeatureMaps, Tensor]:
-        """Return all features but the compact ones, and the concatenated maps at stride 8."""
-        fine = self.early((rgb - self.mean) / self.deviation)
-        middle = self.layer3(fine)
-        deep = self.layer4(middle)
-        maps = FeatureMaps(F.avg_pool2d(fine, 2), middle, deep, map_statistics(fine, middle, deep))
-        if self.companion is None:
-            return maps, fine
-        aux_fine, aux_maps, aux_statistics = self.companion(rgb)
-        maps = maps._replace(aux_maps=aux_maps, aux_statistics=aux_statistics)
-        return maps, torch.cat([fine, aux_fine], 1)
+
+def box_smooth(maps: Tensor) -> Tensor:
+    """Return maps averaged over 3 × 3 positions: PatchCore's locally aware features (Roth et al., CVPR 2022)."""
+    return F.avg_pool2d(maps, 3, 1, 1)
 
 
-def trunk_patches(features: FeatureMaps) -> Tensor:
-    """Return layer2 and layer3 maps, each averaged over 3 × 3 positions, ``[N, 384, h, w]``.
-
-    PatchCore's locally aware patch features; Roth et al., CVPR 2022."""
-    return torch.cat([F.avg_pool2d(maps, 3, 1, 1) for maps in (features.layer2, features.layer3)], 1)
-
-
-def aux_patches(features: FeatureMaps) -> Tensor:
-    """Return the auxiliary backbone's maps averaged over 3 × 3 positions, ``[N, 120, h, w]``."""
-    return F.avg_pool2d(features.aux_maps, 3, 1, 1)
+def hat_smooth(maps: Tensor) -> Tensor:
+    """Return maps ``[N, channels, h, w]`` averaged over 3 × 3 positions with a hat, which blurs less than a box."""
+    hat = torch.tensor(SMOOTHING_KERNEL, device=maps.device, dtype=maps.dtype)
+    kernel = (hat[:, None] * hat / hat.sum() ** 2).expand(maps.shape[1], 1, -1, -1)
+    return F.conv2d(F.pad(maps, (1, 1, 1, 1), mode="replicate"), kernel, groups=maps.shape[1])
 
 
 def top_mean(cells: Tensor, share: float) -> Tensor:

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mltasks.vision.networks.backbones import load_backbone
-from mltasks.vision.networks.compact_features import MIN_DEVIATION
+from mltasks.vision.networks.calibration_images import MIN_DEVIATION
 from mltasks.vision.networks.trunk import IMAGENET_DEVIATION, IMAGENET_MEAN
 from mltasks.vision.pretrain.teacher import CHANNELS, DETAIL_CHANNELS, Teacher
 

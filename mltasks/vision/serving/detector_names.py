@@ -12,7 +12,8 @@ def gettext_noop(text: str) -> str:
 DETECTOR_NAMES = {
     "memory": gettext_noop("patch memory"),
     "second_memory": gettext_noop("auxiliary patch memory"),
-    "detail": gettext_noop("compact features"),
+    "coarse": gettext_noop("coarse patch memory"),
+    "detail": gettext_noop("fine patch memory"),
     "places": gettext_noop("multi-scale memory"),
     "features": gettext_noop("feature autoencoder"),
     "pixels": gettext_noop("pixel autoencoder"),

@@ -34,9 +34,9 @@ OVERLAY_SIDE = 384
 class Heatmaps:
     """Two coarse maps over the region of interest, float32 ``[height, width]`` in [0, 1].
 
-    The two maps may differ in size. ``evidence`` is the calibrated defect probability of each cell alone (class
-    activation mapping, Zhou et al., CVPR 2016). ``anomaly`` is the novelty detectors' local score; held-out good parts
-    seldom exceed 0.5.
+    The two maps may differ in size. ``evidence`` is the calibrated defect probability of each cell alone, by
+    the segmentation head; in earlier versions by class activation mapping (Zhou et al., CVPR 2016).
+    ``anomaly`` is the novelty detectors' local score; held-out good parts seldom exceed 0.5.
     """
 
     evidence: FloatMap

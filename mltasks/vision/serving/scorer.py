@@ -68,6 +68,8 @@ class Scorer:
         self._novelty: dict[str, Any] = meta.get("novelty", {})
         self.thresholds = Thresholds(**meta["thresholds"])
         self.calibrator = Calibrator.from_json(meta["calibration"])
+        # Versions without a segmentation head turn cells into probabilities as they do with a part's logit.
+        self.evidence_calibrator = Calibrator.from_json(meta.get("evidence") or meta["calibration"])
         # Name of the network and input size of the embeddings; empty if the version computes none
         self.embedding_space: str = meta.get("embedding", {}).get("space", "")
         self._anomaly_scale = float(meta["anomaly_map_scale"])
@@ -120,7 +122,7 @@ class Scorer:
         )
 
     def _maps(self, outputs: list[FloatMap]) -> Heatmaps:
-        evidence = self.calibrator.probability(outputs[EVIDENCE])
+        evidence = self.evidence_calibrator.probability(outputs[EVIDENCE])
         anomaly = np.clip(outputs[ANOMALY] / (2 * self._anomaly_scale), 0, 1)
         return Heatmaps(evidence.astype(np.float32), anomaly.astype(np.float32))
 

@@ -15,14 +15,14 @@ from mltasks.vision.data.augmentation import random_flip
 from mltasks.vision.heads.classifier import FineTunedHead
 from mltasks.vision.networks.auxiliary_backbone import AuxiliaryBackbone
 from mltasks.vision.networks.compute import derive_seed
-from mltasks.vision.networks.gradient_descent import gradient_step, half_cosine
-from mltasks.vision.training.feature_bank import TrainingData
-from mltasks.vision.training.fit_dense_head import DROPOUT, WEIGHT_DECAY, smoothed_loss
+from mltasks.vision.networks.gradient_descent import gradient_step, half_cosine, smoothed_loss
+from mltasks.vision.training.features.feature_bank import TrainingData
 from mltasks.vision.training.fit_pooled_head import sample_epoch
 from mltasks.vision.training.progress import Stage
 
 # The last layer starts near zero and gets a higher rate; all rates rise over the warm-up steps.
 LINEAR_RATE_FACTOR, WARMUP_STEPS = 10.0, 20
+DROPOUT, WEIGHT_DECAY = 0.3, 0.05
 
 
 def fine_tune_blocks(
@@ -63,7 +63,7 @@ def _step(
 ) -> None:
     head.train()
     # Approximates the frozen blocks' maps of the mirrored image
-    maps = data.compute.to_device(random_flip(torch.from_numpy(data.bank.clean.aux_maps[indices]), generator))
+    maps = data.compute.to_device(random_flip(torch.from_numpy(data.bank.clean.arrays["aux_maps"][indices]), generator))
     targets = torch.from_numpy(data.targets[indices]).to(data.compute.device).float()
     with data.compute.autocast(depthwise=True):
         logits, _ = head.logits_and_maps(maps)

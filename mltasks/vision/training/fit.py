@@ -20,17 +20,18 @@ from mltasks.vision.networks.backbones import WeightsSource, load_backbone
 from mltasks.vision.networks.compute import Compute, derive_seed
 from mltasks.vision.networks.trunk import STRIDE, Trunk
 from mltasks.vision.serving.thresholds import cost_threshold
-from mltasks.vision.training.feature_bank import TrainingData, build_feature_bank
+from mltasks.vision.training.features.feature_bank import TrainingData, build_feature_bank
 from mltasks.vision.training.fit_detectors import DETECTORS
 from mltasks.vision.training.folds import FINAL, Fold, TrainingContext, split_indices, train_folds
 from mltasks.vision.training.learning_curve_trials import plan_trials, run_trials
 from mltasks.vision.training.out_of_fold import cross_fit, operating_point_of, predict_holdout
 from mltasks.vision.training.progress import Stage
 from mltasks.vision.training.time_estimate import progress_shares
-from mltasks.vision.types import Sample, Thresholds, TrainConfig
+from mltasks.vision.types import SEGMENTATION_RECIPE, Sample, Thresholds, TrainConfig
 
 HOLDOUT_SPLITS = ("train", "validation", "test")
-HEADS = ("dense", "pooled")
+HEADS = (SEGMENTATION_RECIPE, "pooled")
+BACKBONE_SCALES = (1.0, 0.5)
 AUTO, F32 = PRECISIONS = ("auto", "f32")
 POSITIVE_SETTINGS = (
     *("max_epochs", "dense_epochs", "autoencoder_epochs", "batch_size"),
@@ -87,8 +88,12 @@ def fit(samples: Sequence[Sample], config: TrainConfig, compute: Compute, stage:
 
 
 def build_trunk(network: nn.Module, config: TrainConfig) -> Trunk:
-    """Build the frozen trunk of a backbone, with the config's auxiliary backbone if it has one."""
-    return Trunk(network, AuxiliaryBackbone() if config.companion else None)
+    """Build the frozen trunk of a backbone, with the config's auxiliary backbone if it has one.
+
+    Without one, the backbone sees the parts at full size, because its maps are the finest."""
+    if not config.companion:
+        return Trunk(network)
+    return Trunk(network, AuxiliaryBackbone(), config.backbone_scale)
 
 
 def check_samples(samples: Sequence[Sample], config: TrainConfig) -> None:
@@ -110,6 +115,8 @@ def check_config(config: TrainConfig) -> None:
         raise ValueError(f"The input size must be multiples of {STRIDE}, not {config.height} × {config.width}.")
     if config.head not in HEADS or not set(config.detectors) <= set(DETECTORS):
         raise ValueError(f"head must be one of {', '.join(HEADS)}; detectors must be among {', '.join(DETECTORS)}.")
+    if config.backbone_scale not in BACKBONE_SCALES:
+        raise ValueError(f"backbone_scale must be 1 or 0.5, not {config.backbone_scale}.")
     if config.companion not in AUX_BACKBONES:
         raise ValueError(f"companion must be {AUX_BACKBONES[-1]} or empty, not {config.companion!r}.")
     if not all(0 < share < 1 for share in config.curve_shares):
@@ -117,9 +124,9 @@ def check_config(config: TrainConfig) -> None:
     if config.precision not in PRECISIONS:
         raise ValueError(f"precision must be {' or '.join(PRECISIONS)}, not {config.precision!r}.")
     low = [name for name in POSITIVE_SETTINGS if getattr(config, name) < 1]
-    low += [name for name in ("views", "stage_epochs") if getattr(config, name) < 0]
+    low += [name for name in ("views", "synthetic_views", "stage_epochs") if getattr(config, name) < 0]
     if low:
-        raise ValueError(f"{', '.join(low)} must be at least 1 (views and stage_epochs: at least 0).")
+        raise ValueError(f"{', '.join(low)} must be at least 1 (views, synthetic_views and stage_epochs: at least 0).")
     if not 0 < config.novelty_quantile < 1:
         raise ValueError(f"novelty_quantile must lie between 0 and 1, not {config.novelty_quantile}.")
 

@@ -13,7 +13,7 @@ from mltasks.vision.data.augmentation import random_flip
 from mltasks.vision.heads.pixel_autoencoder import PixelAutoencoder
 from mltasks.vision.networks.compute import derive_seed
 from mltasks.vision.networks.gradient_descent import gradient_step, half_cosine, set_learning_rate
-from mltasks.vision.training.feature_bank import EVALUATION_BATCH, TrainingData, batches
+from mltasks.vision.training.features.feature_bank import EVALUATION_BATCH, TrainingData, batches
 from mltasks.vision.training.progress import Stage
 from mltasks.vision.types import TrainConfig
 

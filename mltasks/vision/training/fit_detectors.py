@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from mltasks.vision.calibration.operating_point import LABELED_MEMORY
 from mltasks.vision.heads.classifier import Head
-from mltasks.vision.heads.feature_autoencoder import train_feature_autoencoder
+from mltasks.vision.heads.feature_autoencoder import autoencoder_patches, train_feature_autoencoder
 from mltasks.vision.heads.global_statistics import fit_global_statistics
 from mltasks.vision.heads.patch_memory import (
     PATCH_SOURCES,
@@ -23,22 +23,29 @@ from mltasks.vision.heads.patch_memory import (
 )
 from mltasks.vision.heads.positional_norm import PositionalNorm, fit_positional_norm
 from mltasks.vision.networks.compute import derive_seed
-from mltasks.vision.training.feature_bank import EVALUATION_BATCH, TrainingData, batches
+from mltasks.vision.networks.trunk import FeatureMaps
+from mltasks.vision.training.features.feature_bank import EVALUATION_BATCH, TrainingData, batches
 from mltasks.vision.types import TrainConfig
 
 MAX_PATCHES = 40_000
 # Good parts per positional norm, and how many are compared at a time
 NORM_IMAGES, NORM_BATCH = 200, 16
 # Patch source of each memory
-PATCH_MEMORIES = {"memory": "patches", "second_memory": "second_patches", "detail": "detail"}
-# Combination of two memories; the broad memory is the auxiliary backbone's if there is one
+PATCH_MEMORIES = {"memory": "patches", "second_memory": "second_patches", "coarse": "coarse", "detail": "detail"}
+# Combination of memories, the broad one first: of the auxiliary backbone if there is one, else of the backbone
 MULTI_SCALE_MEMORY = "places"
+AUX_SCALES, BACKBONE_SCALES = ("second_memory", "coarse", "detail"), ("memory", "detail")
 FEATURE_AUTOENCODER = "features"
 # Detectors of whole parts, and the statistics that each uses
 GLOBAL_DETECTORS = {"whole": "statistics", "second_whole": "aux_statistics"}
+# Patches by source, with the fields of ``FeatureMaps`` that they need
+PATCHES: dict[str, tuple[Callable[[FeatureMaps], Tensor], Collection[str]]] = {
+    **{source: (take, SOURCE_FIELDS[source]) for source, take in PATCH_SOURCES.items()},
+    FEATURE_AUTOENCODER: (autoencoder_patches, ("layer2", "layer3", "fine", "aux_maps")),
+}
 DETECTORS = (*PATCH_MEMORIES, MULTI_SCALE_MEMORY, FEATURE_AUTOENCODER, *GLOBAL_DETECTORS)
 # Detectors that need an auxiliary backbone
-AUX_DETECTORS = ("second_memory", "second_whole")
+AUX_DETECTORS = ("second_memory", "coarse", "second_whole")
 
 
 def fit_detectors(
@@ -46,18 +53,27 @@ def fit_detectors(
 ) -> dict[str, Head]:
     """Fit the config's detectors to the good parts' indices; return them in config order.
 
-    If the config has a memory and there are defects, the result includes ``known``: the memory with the patches of the
-    indices in ``defects`` added. ``parts`` holds the part key of each image."""
+    If the config has a memory and there are defects, the result includes ``known``: the broadest memory's first patches
+    with those of the indices in ``defects`` added. ``parts`` holds the part key of each image."""
     detectors = {
         name: _fit_detector(name, data, good, parts, derive_seed(seed, name)) for name in enabled_detectors(data.config)
     }
     for head in detectors.values():
         head.to(data.compute.device)
-    memory = detectors.get("memory")
-    if isinstance(memory, PatchMemory) and defects:
+    memory = _broad_memory(detectors)
+    if memory is not None and defects:
         patches = _defect_patches(memory, data, defects)
         detectors[LABELED_MEMORY] = add_defect_patches(memory, patches, derive_seed(seed, LABELED_MEMORY))
     return detectors
+
+
+def _broad_memory(detectors: Mapping[str, Head]) -> PatchMemory | None:
+    """Return the memory of broad patches among the detectors; None without one."""
+    joined = detectors.get(MULTI_SCALE_MEMORY)
+    if isinstance(joined, MultiScaleMemory):
+        return joined.broad
+    alone = (detectors.get(name) for name in ("second_memory", "memory"))
+    return next((memory for memory in alone if isinstance(memory, PatchMemory)), None)
 
 
 def enabled_detectors(config: TrainConfig) -> list[str]:
@@ -70,15 +86,15 @@ def enabled_detectors(config: TrainConfig) -> list[str]:
 def _fit_detector(name: str, data: TrainingData, good: Sequence[int], parts: Sequence[str], seed: int) -> Head:
     if name in GLOBAL_DETECTORS:
         source = GLOBAL_DETECTORS[name]
-        statistics = getattr(data.bank.clean, source)[np.asarray(good)]
+        statistics = data.bank.clean.arrays[source][np.asarray(good)]
         return fit_global_statistics(torch.from_numpy(statistics), source)
     if name == FEATURE_AUTOENCODER:
-        rows, _ = sample_patches(data, good, derive_seed(seed, "patches"), "patches")
+        rows, _ = sample_patches(data, good, derive_seed(seed, "patches"), FEATURE_AUTOENCODER)
         return train_feature_autoencoder(rows.to(data.compute.device), seed)
     if name == MULTI_SCALE_MEMORY:
-        scales = ("second_memory" if data.config.companion else "memory", "detail")
-        memories = (_fit_memory(scale, data, good, parts, derive_seed(seed, scale)) for scale in scales)
-        return MultiScaleMemory(*memories).eval()
+        scales = AUX_SCALES if data.config.companion else BACKBONE_SCALES
+        memories = [_fit_memory(scale, data, good, parts, derive_seed(seed, scale)) for scale in scales]
+        return MultiScaleMemory(memories).eval()
     return _fit_memory(name, data, good, parts, seed)
 
 
@@ -124,11 +140,12 @@ def sample_patches(data: TrainingData, indices: Sequence[int], seed: int, source
 
     The patches come from the original images, equally many per image."""
     generator = np.random.default_rng(seed)
+    take, fields = PATCHES[source]
     each = -(-MAX_PATCHES // max(1, len(indices)))
     patches, images = list[Tensor](), list[Tensor]()
     with torch.inference_mode():
         for batch in batches(list(indices), EVALUATION_BATCH):
-            maps = PATCH_SOURCES[source](data.bank.clean_batch(batch, data.compute, SOURCE_FIELDS[source])).cpu()
+            maps = take(data.bank.clean_batch(batch, data.compute, fields)).cpu()
             for index, features in zip(batch, maps, strict=True):
                 flat = features.flatten(1).T
                 patches.append(flat[torch.from_numpy(generator.permutation(len(flat))[:each])])

@@ -17,7 +17,7 @@ from mltasks.vision.heads.classifier import Head, PooledHead
 from mltasks.vision.networks.compute import derive_seed
 from mltasks.vision.networks.gradient_descent import gradient_step
 from mltasks.vision.networks.trunk import FeatureMaps
-from mltasks.vision.training.feature_bank import AUGMENTED_FIELDS, EVALUATION_BATCH, TrainingData, batches
+from mltasks.vision.training.features.feature_bank import AUGMENTED_FIELDS, EVALUATION_BATCH, TrainingData, batches
 from mltasks.vision.training.progress import Epoch, Stage
 from mltasks.vision.types import TrainConfig
 

@@ -3,28 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 from torch import nn
 
+from mltasks.vision.calibration.operating_point import SEGMENTATION
 from mltasks.vision.data.splits import inner_split, part_keys
-from mltasks.vision.heads.classifier import AuxiliaryDenseHead, DenseHead, Head
+from mltasks.vision.heads.classifier import Head
 from mltasks.vision.heads.pixel_autoencoder import PixelAutoencoder
 from mltasks.vision.networks.compute import derive_seed
 from mltasks.vision.networks.trunk import Trunk
-from mltasks.vision.training.feature_bank import TrainingData
+from mltasks.vision.training.features.feature_bank import TrainingData
 from mltasks.vision.training.fine_tuning import fine_tune_blocks
 from mltasks.vision.training.fit_autoencoder import ReconstructionError, reconstruction_errors, train_pixel_autoencoder
-from mltasks.vision.training.fit_dense_head import fit_statistics_head, train_dense
 from mltasks.vision.training.fit_detectors import fit_detectors
 from mltasks.vision.training.fit_pooled_head import FoldModels, score_heads, train_pooled_head
+from mltasks.vision.training.fit_segmentation import train_segmentation
+from mltasks.vision.training.fit_statistics_head import fit_statistics_head
+from mltasks.vision.training.localization import localized_defects
 from mltasks.vision.training.progress import Epoch, Stage
-from mltasks.vision.types import DEFECT, GOOD, Sample, TrainConfig
+from mltasks.vision.types import DEFECT, GOOD, SEGMENTATION_RECIPE, Sample, TrainConfig
 
 # Share of a fold's time for each kind of classifier, and share of the rest for the detectors
-CLASSIFIER_SHARE, DETECTORS_SHARE = {"dense": 0.3, "pooled": 0.8}, 0.2
-AUX_TITLE, FINE_TUNING_TITLE = "auxiliary backbone", "fine-tuning the auxiliary backbone"
+CLASSIFIER_SHARE, DETECTORS_SHARE = {"dense": 0.75, "pooled": 0.8}, 0.5
+# Share of the segmentation head in the time of the classifiers, if blocks are fine-tuned
+SEGMENTATION_SHARE = 0.35
+FINE_TUNING_TITLE = "fine-tuning the auxiliary backbone"
 # The fold that leaves nothing out
 FINAL, FINAL_TITLE = "final", "final training on all parts"
 
@@ -57,7 +62,8 @@ class Fold:
     """All networks of one training, its curve, and its scores of the held-out indices.
 
     ``scores`` and ``peaks`` (highest cells) are by head or detector name, ``errors`` are the autoencoder's. All are in
-    the order of ``held_out``."""
+    the order of ``held_out``. ``localized`` says for each held-out index with a mask or marks if the evidence map's
+    maximum lies there."""
 
     heads: dict[str, Head]
     autoencoder: PixelAutoencoder
@@ -67,6 +73,7 @@ class Fold:
     errors: list[ReconstructionError]
     curve: list[Epoch]
     best_epoch: int
+    localized: dict[int, bool] = field(default_factory=dict)
 
 
 def train_fold(
@@ -100,6 +107,7 @@ def complete_fold(
         errors=reconstruction_errors(autoencoder, data, held_out),
         curve=models.curve,
         best_epoch=models.best_epoch,
+        localized=localized_defects(heads.get(SEGMENTATION), data, held_out),
     )
 
 
@@ -140,17 +148,16 @@ def train_classifiers(
 
     The same arguments give the same weights."""
     data = context.data
-    if data.config.head == "dense":
+    if data.config.head == SEGMENTATION_RECIPE:
         auxiliary = context.trunk.companion
-        ends = (0.6, 1.0) if auxiliary is None or not data.config.stage_epochs else (0.2, 0.35)
-        dense, curve = train_dense(DenseHead, data, train_indices, held_out, seed, stage.substage(0, ends[0]))
-        heads: dict[str, Head] = {"dense": dense, "texture": fit_statistics_head(data, train_indices)}
+        tuned = auxiliary is not None and data.config.stage_epochs > 0
+        end = SEGMENTATION_SHARE if tuned else 1.0
+        segmentation, curve = train_segmentation(data, train_indices, held_out, seed, stage.substage(0, end))
+        heads: dict[str, Head] = {SEGMENTATION: segmentation, "texture": fit_statistics_head(data, train_indices)}
         if auxiliary is not None:
-            part = stage.substage(*ends, AUX_TITLE)
-            heads["second_dense"], _ = train_dense(AuxiliaryDenseHead, data, train_indices, held_out, seed, part)
             heads["second_texture"] = fit_statistics_head(data, train_indices, "aux_statistics")
-            if data.config.stage_epochs:
-                part = stage.substage(ends[1], 1, FINE_TUNING_TITLE)
+            if tuned:
+                part = stage.substage(end, 1, FINE_TUNING_TITLE)
                 heads["second_stage"] = fine_tune_blocks(auxiliary, data, train_indices, seed, part)
         return FoldModels(heads, curve, len(curve))
     # The pooled head stops early, on a fifth of the training parts.

@@ -70,8 +70,9 @@ def predict_fold(context: TrainingContext, fold: Fold, operating_point: Operatin
             labeled_novelty=held_out.scores[LABELED_MEMORY][at] / operating_point.labeled_novelty_threshold
             if operating_point.labeled_novelty_threshold and probabilities[at] >= fails_from
             else None,
+            localized=fold.localized.get(index),
         )
-        for at, sample in enumerate(context.samples[index] for index in fold.held_out)
+        for at, (index, sample) in enumerate((index, context.samples[index]) for index in fold.held_out)
     ]
 
 

@@ -1,21 +1,21 @@
 """Rough cost model of a training run, for even progress and a credible remaining time.
 
 The cost unit is one feature extraction: the time of trunk and auxiliary backbone for one image or view of the run's
-size. It is 0.19 s at 352 × 512 on two slow cores. Measured on 37 phone cases and 1,075 magnetic tiles."""
+size. Measured on 37 phone cases and 1,344 magnetic tiles."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mltasks.vision.training.feature_bank import views_per_image
+from mltasks.vision.training.features.feature_bank import synthetic_per_image, views_per_image
 from mltasks.vision.training.fit_autoencoder import MIN_DRAWS, epoch_count
 from mltasks.vision.training.learning_curve_trials import trial_config
-from mltasks.vision.types import TrainConfig
+from mltasks.vision.types import SEGMENTATION_RECIPE, TrainConfig
 
-# Cost of one draw of the dense heads, the fine-tuned blocks, the pooled head and the pixel autoencoder
-DENSE_DRAW_COST, STAGE_DRAW_COST, POOLED_DRAW_COST, PIXEL_DRAW_COST = 0.01, 0.19, 0.6, 0.018
+# Cost of one draw of the segmentation head, the fine-tuned blocks, the pooled head and the pixel autoencoder
+SEGMENTATION_DRAW_COST, STAGE_DRAW_COST, POOLED_DRAW_COST, PIXEL_DRAW_COST = 0.1, 0.49, 2.6, 0.08
 # Cost of a fold's detectors and scoring: per image, and fixed
-SCORING_COST, FOLD_COST = 0.15, 30
+SCORING_COST, FOLD_COST = 0.26, 130
 # Share of the pooled head's epochs that run before early stopping, from experience
 EARLY_STOPPING_SHARE = 0.6
 
@@ -27,7 +27,7 @@ def progress_shares(
 
     Both are above 0 and at most 1; the rest is for the learning-curve trials. ``learning`` is the number of training
     images. ``trials`` holds the number of labels and of trainings of each trial."""
-    extraction = learning * (1 + views_per_image(learning, config))
+    extraction = learning * (1 + views_per_image(learning, config) + synthetic_per_image(learning, config))
     training = (config.folds + 1 if folds else 1) * _fold_cost(learning, config)
     curve = sum(count * _fold_cost(labels, trial_config(config)) for labels, count in trials)
     total = extraction + training + curve
@@ -36,9 +36,8 @@ def progress_shares(
 
 def _fold_cost(learning: int, config: TrainConfig) -> float:
     draws = min(config.oversampling * learning, config.draws_cap)
-    heads = 2 if config.companion else 1
-    if config.head == "dense":
-        training = DENSE_DRAW_COST * heads * config.dense_epochs * draws
+    if config.head == SEGMENTATION_RECIPE:
+        training = SEGMENTATION_DRAW_COST * config.dense_epochs * draws
         if config.companion and learning >= config.stage_labels:
             training += STAGE_DRAW_COST * config.stage_epochs * draws
     else:

@@ -14,7 +14,7 @@ from PIL import Image
 from inspection.models import Inspection, Product
 from inspection.products.stations import create_station
 from mltasks.vision.serving.scorer import ScoredImage, Scorer
-from mltasks.vision.training.feature_bank import read_pixels
+from mltasks.vision.training.features.feature_bank import read_pixels
 from mltasks.vision.types import Roi, Sample
 from tests.inspection.conftest import Sender
 from tests.inspection.sample_images import drawn_part, encode

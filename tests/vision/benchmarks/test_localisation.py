@@ -172,16 +172,20 @@ def test_only_what_is_detected_counts_and_each_part_once() -> None:
         LocalizedDefect("crack", "b", 0.3, {**at, "evidence": False}),
         LocalizedDefect("hole", "c", 0.1, dict.fromkeys(MAPS, False)),
     ]
-    strict = {row.title: row.figures for row in cost_rows(found, Costs(fn=1, fp=1))}
-    wary = {row.title: row.figures for row in cost_rows(found, Costs(fn=5, fp=1))}
+    strict = {row.title: row.figures for row in cost_rows(found, Costs(fn=1, fp=1), "0 masks")}
+    wary = {row.title: row.figures for row in cost_rows(found, Costs(fn=5, fp=1), "0 masks")}
 
-    assert [strict["detected at 1 : 1"][kind].mean for kind in ("all types", "crack", "hole")] == [1 / 3, 1 / 2, 0]
-    assert list(strict["evidence map hits, 1 : 1"]) == ["all types", "crack"]
-    assert strict["evidence map hits, 1 : 1"]["all types"].mean == 1
-    assert wary["evidence map hits, 5 : 1"]["all types"].mean == 1 / 2
-    assert wary["anomaly map hits, 5 : 1"]["crack"].mean == 1
+    assert [strict["detected at 1 : 1, 0 masks"][kind].mean for kind in ("all types", "crack", "hole")] == [
+        1 / 3,
+        1 / 2,
+        0,
+    ]
+    assert list(strict["evidence map hits, 1 : 1, 0 masks"]) == ["all types", "crack"]
+    assert strict["evidence map hits, 1 : 1, 0 masks"]["all types"].mean == 1
+    assert wary["evidence map hits, 5 : 1, 0 masks"]["all types"].mean == 1 / 2
+    assert wary["anomaly map hits, 5 : 1, 0 masks"]["crack"].mean == 1
     # Wilson's interval of one in two
-    share = wary["evidence map hits, 5 : 1"]["all types"]
+    share = wary["evidence map hits, 5 : 1, 0 masks"]["all types"]
     assert (share.low, share.high) == pytest.approx((0.0945, 0.9055), abs=1e-3)
     assert str(share) == "0.500 (0.095 to 0.905), 1 of 2"
 

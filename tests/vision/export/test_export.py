@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -14,22 +14,21 @@ from torch import Tensor
 
 from mltasks.vision.calibration.detector_ensemble import ENSEMBLE, DetectorEnsemble, LogScoreStatistics
 from mltasks.vision.calibration.fusion import Fusion
-from mltasks.vision.calibration.operating_point import PIXEL_AUTOENCODER, OperatingPoint
+from mltasks.vision.calibration.operating_point import LABELED_MEMORY, PIXEL_AUTOENCODER, OperatingPoint
 from mltasks.vision.export.learn import LearnedVersion
-from mltasks.vision.export.openvino_export import ExportMismatch, ServingModel, check_agreement, export_graph
-from mltasks.vision.heads.classifier import (
-    AuxiliaryDenseHead,
-    DenseHead,
-    FineTunedHead,
-    Head,
-    PooledHead,
-    StatisticsHead,
+from mltasks.vision.export.openvino_export import (
+    ExportMismatch,
+    ServingModel,
+    check_agreement,
+    export_graph,
 )
+from mltasks.vision.heads.classifier import FineTunedHead, Head, PooledHead, StatisticsHead
 from mltasks.vision.heads.feature_autoencoder import FeatureAutoencoder
-from mltasks.vision.heads.global_statistics import GlobalStatisticsDetector, fit_global_statistics
+from mltasks.vision.heads.global_statistics import fit_global_statistics
 from mltasks.vision.heads.patch_memory import MultiScaleMemory, PatchMemory
 from mltasks.vision.heads.pixel_autoencoder import PixelAutoencoder
 from mltasks.vision.heads.positional_norm import PositionalNorm
+from mltasks.vision.heads.segmentation import SegmentationHead
 from mltasks.vision.networks.auxiliary_backbone import AuxiliaryBackbone
 from mltasks.vision.networks.backbones import load_backbone
 from mltasks.vision.networks.trunk import Trunk
@@ -38,19 +37,17 @@ from mltasks.vision.serving.scorer import Scorer, compile_model
 
 MEMORY = ("mean", "deviation", "memory", "usual_mean", "usual_deviation")
 BIASES = {
-    "dense": "heads.dense.cells.bias",
-    "second_dense": "heads.second_dense.cells.bias",
+    "segmentation": "heads.segmentation.linear.bias",
     "second_stage": "heads.second_stage.linear.bias",
     "texture": "heads.texture.bias",
-    "memory": "heads.memory.mean",
+    "second_texture": "heads.second_texture.bias",
     "features": "heads.features.mean",
-    "places": "heads.places.broad.mean",
-    "whole": "heads.whole.mean",
-    "second_whole": "heads.second_whole.mean",
-    ENSEMBLE: "heads.second_whole.mean",
+    "places": "heads.places.memories.0.mean",
+    ENSEMBLE: "heads.places.memories.0.mean",
     PIXEL_AUTOENCODER: "autoencoder.decoder.0.bias",
     "embedding": "embedder.bias",
 }
+SCALES = ("second_patches", "coarse", "detail")
 
 
 @pytest.fixture(scope="module")
@@ -58,33 +55,36 @@ def serving(learned: LearnedVersion) -> ServingModel:
     """The networks in torch, from the version's weights and what its meta says of them."""
     state, meta = load_file(learned.bundle_dir / "model.safetensors"), learned.meta
 
+    setting = make_operating_point(Fusion(**meta["fusion"]), **meta["novelty"])
+    trunk = Trunk(load_backbone("resnet18", "random")[0], AuxiliaryBackbone(), meta["config"]["backbone_scale"])
+    made = ServingModel(trunk, saved_heads(state), PixelAutoencoder(), setting, (64, 64))
+    made.load_state_dict(state, strict=True)
+    return made.eval()
+
+
+def saved_heads(state: Mapping[str, Tensor]) -> dict[str, Head]:
+    """The heads in the state, and no others; those with layers still need theirs loaded."""
+
     def tensors(head: str, *names: str) -> list[Tensor]:
         return [state[f"heads.{head}.{name}"] for name in names]
 
-    def memory(head: str, source: str = "patches") -> PatchMemory:
+    def memory(head: str, source: str) -> PatchMemory:
         mean, deviation, kept, *usual = tensors(head, *MEMORY)
         return PatchMemory(mean, deviation, kept, PositionalNorm(*usual), source=source)
 
     texture = ("mean", "deviation", "weight", "bias")
-    whole = ("mean", "deviation", "directions", "variances", "rest")
-    heads: dict[str, Head] = {
-        "dense": DenseHead(0.3),
-        "second_dense": AuxiliaryDenseHead(0.3),
-        "second_stage": FineTunedHead(AuxiliaryBackbone(), 0.3),
-        "texture": StatisticsHead(*tensors("texture", *texture), source="statistics"),
-        "second_texture": StatisticsHead(*tensors("second_texture", *texture), source="aux_statistics"),
-        "memory": memory("memory"),
-        "features": FeatureAutoencoder(torch.zeros(384), torch.zeros(384)),
-        "places": MultiScaleMemory(memory("places.broad", "second_patches"), memory("places.detail", "detail")),
-        "whole": GlobalStatisticsDetector(*tensors("whole", *whole), source="statistics"),
-        "second_whole": GlobalStatisticsDetector(*tensors("second_whole", *whole), source="aux_statistics"),
-        "known": memory("known"),
+    make: dict[str, Callable[[], Head]] = {
+        "segmentation": lambda: SegmentationHead(48, 120, 0.3, middle="aux_maps"),
+        "second_stage": lambda: FineTunedHead(AuxiliaryBackbone(), 0.3),
+        "texture": lambda: StatisticsHead(*tensors("texture", *texture), source="statistics"),
+        "second_texture": lambda: StatisticsHead(*tensors("second_texture", *texture), source="aux_statistics"),
+        "features": lambda: FeatureAutoencoder(*tensors("features", "mean", "deviation")),
+        "places": lambda: MultiScaleMemory(
+            [memory(f"places.memories.{number}", source) for number, source in enumerate(SCALES)]
+        ),
+        LABELED_MEMORY: lambda: memory(LABELED_MEMORY, "second_patches"),
     }
-    setting = make_operating_point(Fusion(**meta["fusion"]), **meta["novelty"])
-    trunk = Trunk(load_backbone("resnet18", "random")[0], AuxiliaryBackbone())
-    made = ServingModel(trunk, heads, PixelAutoencoder(), setting, (64, 64))
-    made.load_state_dict(state, strict=True)
-    return made.eval()
+    return {name: make[name]() for name in {key.split(".")[1] for key in state if key.startswith("heads.")}}
 
 
 def make_operating_point(
@@ -126,7 +126,7 @@ def test_its_maps_are_those_of_torch(
         _, _, evidence, cells, _, _, _ = serving(torch.from_numpy(images[0])[None])
     found = scorer.maps(images[0])
 
-    wanted = Calibrator.from_json(learned.meta["calibration"]).probability(evidence[0].numpy())
+    wanted = Calibrator.from_json(learned.meta["evidence"]).probability(evidence[0].numpy())
     assert found.evidence == pytest.approx(wanted, abs=1e-3)
     half = learned.meta["anomaly_map_scale"]
     assert found.anomaly == pytest.approx(np.clip(cells[0].numpy() / (2 * half), 0, 1), abs=1e-2)

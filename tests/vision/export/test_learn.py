@@ -13,15 +13,15 @@ import pytest
 from PIL import Image
 from safetensors.numpy import load_file
 
-from mltasks.vision.calibration.detector_ensemble import ENSEMBLE
 from mltasks.vision.data.splits import NotEnoughLabels, assign_splits
 from mltasks.vision.export.learn import LearnedVersion, learn
 from mltasks.vision.serving import bundle
-from mltasks.vision.training.feature_bank import UnreadableSample
+from mltasks.vision.training.features.feature_bank import UnreadableSample
 from mltasks.vision.types import Progress, TrainConfig
 from tests.tiny_model import CONFIG, PLAIN_CONFIG, labeled_samples
 
-HEADS = ("dense", "second_dense", "texture", "second_texture", "second_stage")
+# Scores that are fused, unless held-out parts do not need them
+SCORES = {"segmentation", "texture", "second_texture", "second_stage", *TrainConfig().detectors}
 
 IN_A_FRESH_PROCESS = """
 import sys
@@ -63,8 +63,8 @@ def test_they_give_the_same_bytes_again_in_this_process_and_tell_their_progress(
     assert (shares[0], shares[-1]) == (0, 1)
     assert any(step.stage == "fold 2 of 2, epoch 1" for step in steps)
     epochs = [step.metrics for step in steps if "validation_loss" in step.metrics]
-    # Two heads learn by epochs, in two folds and on all parts.
-    assert len(epochs) == 6 and set(epochs[0]) == {"epoch", "train_loss", "validation_loss", "learning_rate"}
+    # One head learns by epochs, in two folds and on all parts.
+    assert len(epochs) == 3 and set(epochs[0]) == {"epoch", "train_loss", "validation_loss", "learning_rate"}
     json.dumps(epochs, allow_nan=False)
 
 
@@ -102,10 +102,12 @@ def test_meta_says_who_decides_and_from_where_on(learned: LearnedVersion) -> Non
 
     assert meta["outputs"][-3:] == ["novelty", "known", "embedding"]
     assert novelty["known_threshold"] > 0
-    assert set(meta["fusion"]["weights"]) == {*HEADS, *TrainConfig().detectors}
+    used, dropped = set(meta["fusion"]["weights"]), set(meta["fusion"]["dropped"])
+    assert used and used | dropped == SCORES and not used & dropped
     assert min(meta["fusion"]["weights"].values()) >= 0
-    assert novelty["detector"] in {ENSEMBLE, *TrainConfig().detectors, "pixels"} and novelty["threshold"] > 0
-    assert list(novelty["together"]) == ["places", "second_whole"]
+    assert novelty["detector"] in {*TrainConfig().detectors, "pixels"} and novelty["threshold"] > 0
+    # The features' autoencoder would only dilute the memory.
+    assert novelty["together"] == {}
     assert meta["anomaly_map_scale"] > 0
     assert meta["escapes"]["parts"] == 8 and len(meta["escapes"]["lowest"]) == 8
 
@@ -117,7 +119,7 @@ def test_every_part_is_predicted_once_by_a_round_that_never_saw_it(learned: Lear
     assert {one.split for one in predictions} == {"fold-0", "fold-1"}
     # Two folds, each judged by thresholds of the other one.
     assert len({one.anomaly_threshold for one in predictions}) == 2
-    assert {tuple(one.detectors) for one in predictions} == {(ENSEMBLE, *TrainConfig().detectors, "pixels")}
+    assert {tuple(one.detectors) for one in predictions} == {(*TrainConfig().detectors, "pixels")}
     for one in predictions:
         assert one.detectors["pixels"] == pytest.approx(one.reconstruction_error / one.anomaly_threshold)
 
@@ -127,7 +129,17 @@ def test_the_weights_are_those_of_all_networks(learned: LearnedVersion) -> None:
 
     assert {name.split(".")[0] for name in names} == {"trunk", "heads", "autoencoder", "embedder"}
     heads = {name.split(".")[1] for name in names if name.startswith("heads.")}
-    assert heads == {*HEADS, *TrainConfig().detectors, "known"}
+    meta = learned.meta
+    # A score that was left out costs no weights; what decides on novelty or gives a map stays.
+    deciding = {meta["novelty"]["detector"]} - {"pixels"}
+    assert heads == {*meta["fusion"]["weights"], *deciding, "known", "segmentation"}
+
+
+def test_meta_says_how_much_computing_a_part_takes(learned: LearnedVersion) -> None:
+    operations, dropped = learned.meta["operations"], learned.meta["fusion"]["dropped"]
+
+    assert 0 < operations["gflop"] <= operations["gflop_all_scores"]
+    assert dropped or operations["gflop"] == operations["gflop_all_scores"]
 
 
 @pytest.mark.slow
@@ -136,7 +148,7 @@ def test_it_can_still_learn_by_the_recipe_it_grew_from(tmp_path: Path) -> None:
 
     found = learn(labeled_samples(tmp_path / "parts"), config, tmp_path / "bundle")
 
-    assert found.meta["fusion"] == {"weights": {"pooled": 1.0}, "bias": 0.0}
+    assert found.meta["fusion"] == {"weights": {"pooled": 1.0}, "bias": 0.0, "dropped": {}}
     limit = found.meta["thresholds"]["anomaly"]
     novelty = {name: found.meta["novelty"][name] for name in ("detector", "threshold", "known_threshold", "together")}
     assert novelty == {"detector": "pixels", "threshold": limit, "known_threshold": None, "together": {}}
@@ -193,12 +205,16 @@ def test_it_refuses_too_few_labels(tmp_path: Path) -> None:
         {"dense_epochs": 0},
         {"stage_epochs": -1},
         {"views": -1},
+        {"synthetic_views": -1},
+        {"backbone_scale": 0.75},
+        {"companion": "third eye"},
         {"head": "sparse"},
         {"detectors": ("memory", "nose")},
     ],
 )
 def test_it_refuses_settings_that_cannot_work(tmp_path: Path, changes: dict[str, Any]) -> None:
     reasons = r"multiples of 32|Unknown backbone|must be at least 1|novelty_quantile must|must be one of"
+    reasons += r"|backbone_scale must be|companion must be"
     with pytest.raises(ValueError, match=reasons):
         learn(labeled_samples(tmp_path / "parts"), replace(CONFIG, **changes), tmp_path / "bundle")
     assert not (tmp_path / "bundle").exists()

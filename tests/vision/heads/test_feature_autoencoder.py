@@ -6,8 +6,12 @@ import pytest
 import torch
 
 from mltasks.vision.heads import feature_autoencoder
-from mltasks.vision.heads.feature_autoencoder import FeatureAutoencoder, train_feature_autoencoder
-from mltasks.vision.networks.trunk import STATISTICS_SIZE, FeatureMaps, trunk_patches
+from mltasks.vision.heads.feature_autoencoder import (
+    FeatureAutoencoder,
+    autoencoder_patches,
+    train_feature_autoencoder,
+)
+from mltasks.vision.networks.trunk import STATISTICS_SIZE, FeatureMaps
 
 
 def mixing_matrix() -> torch.Tensor:
@@ -66,7 +70,7 @@ def test_each_position_is_rebuilt_from_itself_alone(trained_autoencoder: Feature
     part = make_feature_maps(good_patches(20, 6))
     with torch.inference_mode():
         _, cells = trained_autoencoder(part)
-        row = trunk_patches(part)[0, :, 2, 3]
+        row = autoencoder_patches(part)[0, :, 2, 3]
         alone = trained_autoencoder.errors((row - trained_autoencoder.mean) / trained_autoencoder.deviation).sqrt()
 
     torch.testing.assert_close(cells[0, 2, 3], alone)
@@ -81,3 +85,23 @@ def test_the_same_rows_and_seed_give_the_same_weights(monkeypatch: pytest.Monkey
 
     assert all(torch.equal(value, again[name]) for name, value in one.items())
     assert not all(torch.equal(value, other[name]) for name, value in one.items())
+
+
+def test_a_patch_is_the_mean_of_its_surroundings_in_both_maps() -> None:
+    fine, middle = torch.rand(2, 128, 5, 4), torch.rand(2, 256, 5, 4)
+    found = autoencoder_patches(FeatureMaps(fine, middle, torch.rand(2, 512, 2, 2), torch.rand(2, STATISTICS_SIZE)))
+
+    assert found.shape == (2, 384, 5, 4)
+    torch.testing.assert_close(found[:, :128, 2, 1], fine[:, :, 1:4, 0:3].mean((2, 3)))
+    torch.testing.assert_close(found[:, 128:, 3, 2], middle[:, :, 2:5, 1:4].mean((2, 3)))
+
+
+def test_beside_an_auxiliary_backbone_it_rebuilds_that_ones_maps() -> None:
+    fine, maps = torch.rand(2, 48, 10, 8), torch.rand(2, 120, 5, 4)
+    part = make_feature_maps(good_patches(20, 6))._replace(fine=fine, aux_maps=maps)
+    found = autoencoder_patches(part)
+
+    assert found.shape == (2, 168, 5, 4)
+    # A patch of the coarser grid is 3 × 3 of its cells, 6 × 6 of the finer one's.
+    torch.testing.assert_close(found[:, :48, 2, 1], fine[:, :, 2:8, 0:6].mean((2, 3)))
+    torch.testing.assert_close(found[:, 48:, 3, 2], maps[:, :, 2:5, 1:4].mean((2, 3)))

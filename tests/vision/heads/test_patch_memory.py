@@ -6,9 +6,17 @@ import pytest
 import torch
 
 from mltasks.vision.heads import patch_memory
-from mltasks.vision.heads.patch_memory import PatchMemory, build_memory, coreset
+from mltasks.vision.heads.patch_memory import (
+    MEMORY_SIZES,
+    PATCH_SOURCES,
+    SOURCE_FIELDS,
+    PatchMemory,
+    add_defect_patches,
+    build_memory,
+    coreset,
+)
 from mltasks.vision.heads.positional_norm import PositionalNorm, fit_positional_norm
-from mltasks.vision.networks.trunk import STATISTICS_SIZE, FeatureMaps, trunk_patches
+from mltasks.vision.networks.trunk import STATISTICS_SIZE, FeatureMaps, box_smooth, hat_smooth
 
 
 def make_feature_maps(seed: int, count: int = 3) -> FeatureMaps:
@@ -18,7 +26,7 @@ def make_feature_maps(seed: int, count: int = 3) -> FeatureMaps:
 
 
 def patch_rows(maps: FeatureMaps) -> torch.Tensor:
-    return trunk_patches(maps).permute(0, 2, 3, 1).reshape(-1, 384)
+    return PATCH_SOURCES["patches"](maps).permute(0, 2, 3, 1).reshape(-1, 384)
 
 
 def coverage_radius(rows: torch.Tensor, chosen: torch.Tensor) -> float:
@@ -85,12 +93,45 @@ def test_distances_are_those_to_the_nearest_in_memory() -> None:
 
 
 def test_the_seed_decides_what_it_remembers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patch_memory, "MEMORY_SIZE", 8)
+    monkeypatch.setitem(MEMORY_SIZES, "patches", 8)
     rows = patch_rows(make_feature_maps(1, 10))
     one, again, other = (build_memory(rows, seed)[0] for seed in (7, 7, 8))
 
     assert torch.equal(one.memory, again.memory) and one.memory.shape == (8, 384)
     assert not torch.equal(one.memory, other.memory)
+
+
+def test_each_source_takes_its_patches_from_the_fields_it_names() -> None:
+    part = make_feature_maps(4)._replace(
+        fine=torch.rand(3, 48, 10, 8), aux_maps=torch.rand(3, 120, 5, 4), aux_coarse=torch.rand(3, 120, 3, 2)
+    )
+    wanted = {
+        "patches": torch.cat([box_smooth(part.layer2), box_smooth(part.layer3)], 1),
+        "second_patches": box_smooth(part.aux_maps),
+        "coarse": box_smooth(part.aux_coarse),
+        "detail": hat_smooth(part.fine),
+    }
+
+    assert set(PATCH_SOURCES) == set(SOURCE_FIELDS) == set(MEMORY_SIZES) == set(wanted)
+    for source, take in PATCH_SOURCES.items():
+        without = FeatureMaps(*([torch.empty(0)] * len(part)))
+        named = without._replace(**{name: getattr(part, name) for name in SOURCE_FIELDS[source]})
+        torch.testing.assert_close(take(named), wanted[source])
+
+
+def test_labeled_defects_join_the_first_patches_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patch_memory, "LABELED_MEMORY_SIZE", 20)
+    monkeypatch.setattr(patch_memory, "MAX_DEFECT_PATCHES", 5)
+    memory = build_memory(patch_rows(make_feature_maps(1)), 7)[0]
+    defects = 9 + torch.randn(12, 384, generator=torch.Generator().manual_seed(3))
+
+    both, again = (add_defect_patches(memory, defects, 7) for _ in range(2))
+
+    assert both.memory.shape == (25, 384) and both.source == memory.source
+    assert torch.equal(both.memory[:20], memory.memory[:20])
+    kept = {tuple(row) for row in both.memory[20:].tolist()}
+    assert len(kept) == 5 and kept <= {tuple(row) for row in defects.tolist()}
+    assert torch.equal(both.memory, again.memory)
 
 
 def test_a_channel_that_never_changes_does_no_harm() -> None:

@@ -11,6 +11,7 @@ from mltasks.vision.networks.auxiliary_backbone import (
     AUX_STATISTICS_SIZE,
     AUX_STRIDE8_CHANNELS,
     AUX_STRIDE16_CHANNELS,
+    COARSE_BLOCK,
     AuxiliaryBackbone,
 )
 from mltasks.vision.networks.illumination import normalize_illumination
@@ -60,15 +61,38 @@ def test_a_flat_picture_stays_flat(grey: float) -> None:
     assert flat.max() - flat.min() < 1e-3
 
 
-def test_it_sees_a_map_and_statistics_and_hardly_the_lamps(companion: AuxiliaryBackbone) -> None:
+def test_it_sees_maps_and_statistics_and_hardly_the_lamps(companion: AuxiliaryBackbone) -> None:
     with torch.inference_mode():
-        fine, maps, statistics = companion(part())
-        other_light, other_part = companion(relit(part()))[2], companion(part(2))[2]
+        fine, maps, coarse, statistics = companion(part())
+        other_light, other_part = companion(relit(part())), companion(part(2))
 
     assert fine.shape == (1, AUX_STRIDE8_CHANNELS, 16, 12)
     assert maps.shape == (1, AUX_STRIDE16_CHANNELS, 8, 6)
+    assert coarse.shape == (1, AUX_STRIDE16_CHANNELS, 4, 3)
     assert statistics.shape == (1, AUX_STATISTICS_SIZE) == (1, 1560)
-    assert (statistics - other_light).norm() < 0.6 * (statistics - other_part).norm()
+    assert (statistics - other_light.statistics).norm() < 0.6 * (statistics - other_part.statistics).norm()
+    assert (coarse - other_light.coarse).norm() < 0.6 * (coarse - other_part.coarse).norm()
+
+
+def test_the_coarse_map_is_the_networks_of_the_half_size_image(companion: AuxiliaryBackbone) -> None:
+    # The illumination is normalized at full size, then the image is halved.
+    half = F.avg_pool2d(normalize_illumination(part()), 2)
+    with torch.inference_mode():
+        x = companion.network.stem((half * 255 - 127) / 128)
+        for block in companion.network.blocks[: COARSE_BLOCK + 1]:
+            x = block(x)
+
+        torch.testing.assert_close(companion(part()).coarse, x)
+
+
+def test_maps_after_early_blocks_are_those_of_the_whole_network(companion: AuxiliaryBackbone) -> None:
+    network = companion.network
+    with torch.inference_mode():
+        everything = network(part())
+        [early] = network.maps_after(part(), network.taps[:1])
+
+    assert len(everything) == len(network.taps) == 3
+    torch.testing.assert_close(early, everything[0])
 
 
 def test_nothing_of_it_learns_or_drifts(companion: AuxiliaryBackbone) -> None:

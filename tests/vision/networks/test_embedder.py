@@ -18,7 +18,7 @@ from mltasks.vision.drawing.plates import PartKind
 from mltasks.vision.drawing.textures import draw_texture
 from mltasks.vision.networks.auxiliary_backbone import AuxiliaryBackbone
 from mltasks.vision.networks.backbones import load_backbone
-from mltasks.vision.networks.compact_features import calibration_images
+from mltasks.vision.networks.calibration_images import calibration_images
 from mltasks.vision.networks.embedder import build_embedder, embedding_space, embedding_statistics, random_projection
 from mltasks.vision.networks.trunk import Trunk
 from mltasks.vision.types import EMBEDDING_DIMENSIONS, InputSize

@@ -11,8 +11,8 @@ from mltasks.vision.networks.auxiliary_backbone import AuxiliaryBackbone
 from mltasks.vision.networks.backbones import load_backbone
 from mltasks.vision.networks.compute import reproducible
 from mltasks.vision.networks.trunk import EMPTY, FeatureMaps, Trunk
-from mltasks.vision.training import feature_extractor
-from mltasks.vision.training.feature_extractor import MIN_COMPILED_PIXELS, Extract, build_extractor
+from mltasks.vision.training.features import feature_extractor
+from mltasks.vision.training.features.feature_extractor import MIN_COMPILED_PIXELS, Extract, build_extractor
 
 SIZE = (64, 96)
 FEW, MANY = 1, -(-MIN_COMPILED_PIXELS // (64 * 96))

@@ -6,12 +6,13 @@ import pytest
 import torch
 
 from mltasks.vision.data.augmentation import eval_view, train_view
-from mltasks.vision.heads.classifier import DenseHead, Head, PooledHead, StatisticsHead
+from mltasks.vision.heads.classifier import Head, PooledHead, StatisticsHead
 from mltasks.vision.heads.feature_autoencoder import FeatureAutoencoder
 from mltasks.vision.heads.patch_memory import PatchMemory
 from mltasks.vision.heads.pixel_autoencoder import PixelAutoencoder, average_pool, pool_factor
+from mltasks.vision.heads.segmentation import SegmentationHead
 from mltasks.vision.networks.backbones import load_backbone
-from mltasks.vision.networks.trunk import FeatureMaps, Trunk, top_mean
+from mltasks.vision.networks.trunk import EMPTY, FeatureMaps, Trunk, top_mean
 
 
 def trunk() -> Trunk:
@@ -29,7 +30,7 @@ def heads() -> dict[str, Head]:
     torch.manual_seed(2)
     mean, deviation = torch.rand(384), torch.rand(384) + 0.5
     return {
-        "dense": DenseHead(0.3),
+        "segmentation": SegmentationHead(128, 256, 0.3, middle="layer3"),
         "pooled": pooled(),
         "texture": StatisticsHead(
             torch.rand(2688), torch.rand(2688) + 0.5, torch.randn(2688), torch.randn(()), source="statistics"
@@ -48,7 +49,7 @@ def test_only_heads_learn_and_of_the_network_only_the_pooled_ones_last_stage() -
 
     assert trainable_parts(trunk()) == set()
     assert found == {
-        "dense": {"middle", "deep", "cells"},
+        "segmentation": {"fine", "middle", "norm", "blocks", "cells", "part", "linear"},
         "pooled": {"layer4", "linear"},
         "texture": set(),
         "memory": set(),
@@ -56,7 +57,7 @@ def test_only_heads_learn_and_of_the_network_only_the_pooled_ones_last_stage() -
     }
 
 
-@pytest.mark.parametrize("name", ["dense", "pooled"])
+@pytest.mark.parametrize("name", ["segmentation", "pooled"])
 def test_what_is_frozen_does_not_drift_in_training(name: str) -> None:
     network = torch.nn.ModuleDict({"trunk": trunk(), "head": heads()[name]}).train()
     frozen = {key: one.clone() for key, one in network["trunk"].state_dict().items()}
@@ -66,10 +67,10 @@ def test_what_is_frozen_does_not_drift_in_training(name: str) -> None:
     network["head"](seen)[0].sum().backward()
 
     assert network["head"].training
-    assert name == "dense" or network["head"].layer4.training
+    assert name == "segmentation" or network["head"].layer4.training
     assert not any(module.training for module in network["trunk"].modules())
     assert all(torch.equal(frozen[key], one) for key, one in network["trunk"].state_dict().items())
-    assert len(norms) == (4 if name == "dense" else 0)
+    assert len(norms) == (4 if name == "segmentation" else 0)
     assert all(torch.equal(one, network["head"].get_buffer(key)) for key, one in norms.items())
 
 
@@ -92,27 +93,33 @@ def make_feature_maps(height: int, width: int) -> FeatureMaps:
     return seen
 
 
-@pytest.mark.parametrize("name", ["dense", "pooled", "texture", "memory", "features"])
+@pytest.mark.parametrize("name", ["pooled", "texture", "memory", "features"])
 def test_the_cells_add_up_to_the_score(name: str) -> None:
     head = heads()[name].eval()
-    share = {"dense": 0.006, "memory": 0.01, "features": 0.01}.get(name, 1.0)
+    share = {"memory": 0.01, "features": 0.01}.get(name, 1.0)
 
     with torch.inference_mode():
         scores, cells = head(make_feature_maps(96, 64))
 
     assert scores.shape == (3,)
-    assert cells.shape == ((3, 3, 2) if name == "pooled" else (3, 6, 4))
+    # The evidence of a texture has no place: its only cell is the whole part.
+    assert cells.shape == {"pooled": (3, 3, 2), "texture": (3, 1, 1)}.get(name, (3, 6, 4))
     torch.testing.assert_close(top_mean(cells, share), scores)
-    # The evidence of a texture has no place.
-    assert name != "texture" or (cells == scores.view(3, 1, 1)).all()
 
 
-@pytest.mark.parametrize("name", ["dense", "pooled", "texture", "memory", "features"])
+def test_the_segmentation_has_four_cells_for_each_of_the_backbones() -> None:
+    with torch.inference_mode():
+        scores, cells = heads()["segmentation"].eval()(make_feature_maps(96, 64))
+
+    assert scores.shape == (3,) and cells.shape == (3, 12, 8)
+
+
+@pytest.mark.parametrize("name", ["segmentation", "pooled", "texture", "memory", "features"])
 def test_an_images_score_does_not_depend_on_the_batch(name: str) -> None:
     head, seen = heads()[name].eval(), make_feature_maps(64, 64)
 
     with torch.inference_mode():
-        together, alone = head(seen)[0], head(FeatureMaps(*(one[1:2] for one in seen)))[0]
+        together, alone = head(seen)[0], head(FeatureMaps(*(one if one is EMPTY else one[1:2] for one in seen)))[0]
 
     torch.testing.assert_close(together[1:2], alone, rtol=1e-4, atol=1e-4)
 

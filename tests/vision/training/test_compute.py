@@ -10,15 +10,15 @@ import torch
 from torch import Tensor, nn
 
 from mltasks.vision.export.learn import learn
-from mltasks.vision.heads.classifier import DenseHead
+from mltasks.vision.heads.segmentation import SegmentationHead
 from mltasks.vision.networks.auxiliary_backbone import EFFICIENTNET_LITE2, AuxiliaryBackbone
 from mltasks.vision.networks.backbones import load_backbone
 from mltasks.vision.networks.compute import Compute, reproducible
 from mltasks.vision.networks.trunk import Trunk
 from mltasks.vision.serving import bundle
-from mltasks.vision.training import fine_tuning, fit_autoencoder, fit_dense_head, fit_pooled_head
-from mltasks.vision.training.feature_bank import TrainingData, build_feature_bank
-from mltasks.vision.training.feature_extractor import build_extractor
+from mltasks.vision.training import fine_tuning, fit_autoencoder, fit_pooled_head, fit_segmentation
+from mltasks.vision.training.features.feature_bank import TrainingData, build_feature_bank
+from mltasks.vision.training.features.feature_extractor import build_extractor
 from mltasks.vision.training.progress import Stage
 from mltasks.vision.types import no_progress
 from tests.tiny_model import CONFIG, labeled_samples
@@ -68,13 +68,13 @@ class DtypeRecorder:
             self.given.setdefault(kind, set()).add(out.dtype)
 
 
-def test_the_dense_head_learns_in_half_precision_from_weights_in_32_bits(
+def test_the_segmentation_head_learns_in_half_precision_from_weights_in_32_bits(
     material: TrainingData, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     watched = DtypeRecorder(monkeypatch)
-    head, curve = fit_dense_head.train_dense(DenseHead, material, ALL_INDEXES, [], 3, STAGE)
+    head, curve = fit_segmentation.train_segmentation(material, ALL_INDEXES, [], 3, STAGE)
 
-    assert watched.given == {"dense": {torch.bfloat16}}
+    assert watched.given == {"dense": {torch.bfloat16}, "depthwise": {torch.bfloat16}}
     assert {one.dtype for one in head.parameters()} == {torch.float32}
     assert np.isfinite([one.train_loss for one in curve]).all()
 
@@ -104,7 +104,7 @@ def test_depthwise_blocks_learn_in_32_bits_on_a_processor(
 def test_in_half_precision_the_same_seed_gives_the_same_weights(material: TrainingData) -> None:
     with reproducible(1):
         one, other = (
-            fit_dense_head.train_dense(DenseHead, material, ALL_INDEXES, [], 3, STAGE)[0].state_dict() for _ in range(2)
+            fit_segmentation.train_segmentation(material, ALL_INDEXES, [], 3, STAGE)[0].state_dict() for _ in range(2)
         )
 
     assert all(torch.equal(one[name], other[name]) for name in one)
@@ -134,9 +134,9 @@ def test_a_gpu_is_taken_by_itself_and_learns_in_half_precision(tmp_path: Path) -
 @needs_cuda
 def test_on_a_gpu_maps_and_networks_are_channels_last(material: TrainingData) -> None:
     with reproducible(1) as compute:
-        head = DenseHead(0.3)
+        head = SegmentationHead(48, 120, 0.3, middle="aux_maps")
         compute.move_module(head)
-        maps = compute.to_device(torch.from_numpy(material.bank.clean.layer3))
+        maps = compute.to_device(torch.from_numpy(material.bank.clean.arrays["layer3"]))
 
     assert {one.device.type for one in head.parameters()} == {maps.device.type} == {"cuda"}
     assert maps.is_contiguous(memory_format=torch.channels_last)

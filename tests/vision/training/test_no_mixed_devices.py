@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -15,19 +16,27 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.fx.experimental import _config
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from mltasks.vision.heads import feature_autoencoder, patch_memory
-from mltasks.vision.heads.classifier import AuxiliaryDenseHead, DenseHead
 from mltasks.vision.networks.auxiliary_backbone import AuxiliaryBackbone
 from mltasks.vision.networks.backbones import load_backbone
 from mltasks.vision.networks.compute import Compute
 from mltasks.vision.networks.trunk import Trunk
 from mltasks.vision.pretrain import distillation
-from mltasks.vision.training import fine_tuning, fit_autoencoder, fit_dense_head, fit_detectors, fit_pooled_head
-from mltasks.vision.training.feature_bank import TrainingData, build_feature_bank
-from mltasks.vision.training.feature_extractor import build_extractor
+from mltasks.vision.training import (
+    fine_tuning,
+    fit_autoencoder,
+    fit_detectors,
+    fit_pooled_head,
+    fit_segmentation,
+    fit_statistics_head,
+)
+from mltasks.vision.training.features.feature_bank import TrainingData, build_feature_bank
+from mltasks.vision.training.features.feature_extractor import build_extractor
+from mltasks.vision.training.features.place_grid import MARKED
 from mltasks.vision.training.progress import Stage
 from mltasks.vision.types import no_progress
 from tests.vision.tiny_dataset import ALL_INDEXES, TINY, four_samples
@@ -102,7 +111,8 @@ def one_device(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(Tensor, "tolist", lambda tensor: plainly(tensor.cpu() if tensor.is_meta else tensor))
     for name in ("Adam", "AdamW"):
         monkeypatch.setattr(torch.optim, name, partial(_unfused, getattr(torch.optim, name)))
-    with OneDevice():  # type: ignore[no-untyped-call]
+    # A mask chooses all: `meta` has no numbers to choose by.
+    with _config.patch(meta_nonzero_assume_all_nonzero=True), OneDevice():  # type: ignore[attr-defined,no-untyped-call]
         yield
 
 
@@ -123,11 +133,22 @@ def test_mixing_is_found() -> None:
 
 
 @pytest.mark.usefixtures("one_device")
-@pytest.mark.parametrize("kind", [DenseHead, AuxiliaryDenseHead])
-def test_heads_learn(material: TrainingData, kind: type[DenseHead]) -> None:
-    head, _ = fit_dense_head.train_dense(kind, material, ALL_INDEXES, [], 3, STAGE)
+def test_the_segmentation_head_learns(material: TrainingData) -> None:
+    places = np.full(material.bank.synthetic_places.shape[1:], MARKED, np.float16)
+    data = replace(material, bank=replace(material.bank, places={1: places}))
+    head, _ = fit_segmentation.train_segmentation(data, ALL_INDEXES, [], 3, STAGE)
 
+    assert len(data.bank.synthetic_images) > 0
     assert devices_of(head) == {"meta"}
+
+
+@pytest.mark.usefixtures("one_device")
+def test_statistics_heads_score(material: TrainingData) -> None:
+    for source in ("statistics", "aux_statistics"):
+        head = fit_statistics_head.fit_statistics_head(material, ALL_INDEXES, source)
+        fit_pooled_head.score_head(head, material, ALL_INDEXES)
+
+        assert devices_of(head) == {"meta"}
 
 
 @pytest.mark.usefixtures("one_device")
@@ -150,9 +171,13 @@ def test_the_last_stage_and_the_autoencoder_learn(material: TrainingData, trunk:
 @pytest.mark.usefixtures("one_device")
 def test_detectors_learn_and_score(material: TrainingData, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(feature_autoencoder, "STEPS", 2)
-    monkeypatch.setattr(patch_memory, "MEMORY_SIZE", 16)
+    for source in patch_memory.MEMORY_SIZES:
+        monkeypatch.setitem(patch_memory.MEMORY_SIZES, source, 16)
+    monkeypatch.setattr(patch_memory, "LABELED_MEMORY_SIZE", 16)
     monkeypatch.setattr(patch_memory, "MAX_DEFECT_PATCHES", 4)
-    heads = fit_detectors.fit_detectors(material, GOOD, DEFECTIVE, PARTS, 3)
+    every = [name for name in fit_detectors.DETECTORS if name not in fit_detectors.PATCH_MEMORIES]
+    data = replace(material, config=replace(TINY, detectors=(*every, "memory")))
+    heads = fit_detectors.fit_detectors(data, GOOD, DEFECTIVE, PARTS, 3)
     scores = fit_pooled_head.score_heads(heads, material, ALL_INDEXES)
 
     assert {place for head in heads.values() for place in devices_of(head)} == {"meta"}

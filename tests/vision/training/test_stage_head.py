@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from mltasks.vision.benchmarks.repeated_figures import auroc_value
 from mltasks.vision.heads.classifier import FineTunedHead
@@ -20,12 +21,13 @@ from mltasks.vision.networks.auxiliary_backbone import (
 from mltasks.vision.networks.backbones import load_backbone
 from mltasks.vision.networks.compute import Compute, reproducible
 from mltasks.vision.networks.trunk import EMPTY, FeatureMaps, Trunk
-from mltasks.vision.training.feature_bank import FeatureBank, StoredFeatures, TrainingData
+from mltasks.vision.training.features.feature_bank import TrainingData
 from mltasks.vision.training.fine_tuning import fine_tune_blocks
 from mltasks.vision.training.fit_pooled_head import score_head
 from mltasks.vision.training.folds import TrainingContext
 from mltasks.vision.training.progress import Stage
 from mltasks.vision.types import Progress, TrainConfig
+from tests.vision.toy_features import toy_bank
 
 GRID, COUNT = 8, 48
 CONFIG = TrainConfig(stage_epochs=3, batch_size=8, oversampling=3)
@@ -40,12 +42,13 @@ def material(compute: Compute, config: TrainConfig = CONFIG) -> TrainingData:
     """Noise; in every other image channels of the companion's map are brighter in a corner's quarter."""
     generator = np.random.default_rng(5)
     targets = np.arange(COUNT) % 2
-    clean = StoredFeatures.allocate(COUNT, 16 * GRID, 16 * GRID, novelty_fields=False, auxiliary=True)
-    clean.aux_maps[:] = generator.normal(size=clean.aux_maps.shape)
-    clean.aux_maps[targets == 1, :40, : GRID // 2, : GRID // 2] += 2
-    views = StoredFeatures.allocate(0, 16 * GRID, 16 * GRID, novelty_fields=False, auxiliary=True)
-    bank = FeatureBank(clean, views, np.zeros((COUNT, 3, 1, 1), np.float16), np.arange(COUNT), 0)
-    return TrainingData(bank, targets, config, compute)
+
+    def draw(of: NDArray[np.int64]) -> dict[str, NDArray[np.floating]]:
+        maps = generator.normal(size=(len(of), AUX_STRIDE16_CHANNELS, GRID, GRID))
+        maps[of == 1, :40, : GRID // 2, : GRID // 2] += 2
+        return {"aux_maps": maps}
+
+    return TrainingData(toy_bank(targets, draw), targets, config, compute)
 
 
 def test_it_starts_as_the_networks_own_blocks(companion: AuxiliaryBackbone) -> None:

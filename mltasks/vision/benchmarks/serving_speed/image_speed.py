@@ -28,7 +28,7 @@ from mltasks.vision.data.splits import assign_splits
 from mltasks.vision.networks.backbones import load_backbone
 from mltasks.vision.serving.bundle import GRAPH
 from mltasks.vision.serving.scorer import compile_model
-from mltasks.vision.training.feature_bank import read_pixels
+from mltasks.vision.training.features.feature_bank import read_pixels
 from mltasks.vision.types import DEFECT, GOOD, Sample
 
 TRAIN_IMAGES, IMAGES, WARMUP_PAIRS, PAIRS = 64, 8, 10, 60

@@ -16,7 +16,7 @@ from mltasks.vision.benchmarks.training.split import Split, sample_targets
 from mltasks.vision.benchmarks.training.watch import Elapsed, Stopwatch
 from mltasks.vision.calibration.fusion import fit_fusion
 from mltasks.vision.data.splits import inner_split
-from mltasks.vision.training.feature_bank import TrainingData, build_feature_bank
+from mltasks.vision.training.features.feature_bank import TrainingData, build_feature_bank
 from mltasks.vision.training.fit_pooled_head import score_heads
 from mltasks.vision.training.folds import complete_fold, train_classifiers
 from mltasks.vision.training.out_of_fold import operating_point_of

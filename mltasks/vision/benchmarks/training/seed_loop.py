@@ -31,7 +31,7 @@ from mltasks.vision.networks.backbones import load_backbone
 from mltasks.vision.networks.compute import Compute, derive_seed
 from mltasks.vision.networks.gradient_descent import gradient_step
 from mltasks.vision.networks.trunk import LAYER4_CHANNELS
-from mltasks.vision.training.feature_bank import batches, read_sample
+from mltasks.vision.training.features.feature_bank import batches, read_sample
 from mltasks.vision.types import GOOD, Sample, TrainConfig
 
 SIDE = 224

@@ -1,0 +1,1 @@
+"""Features of a run's images, computed once, and the known places of their defects."""
