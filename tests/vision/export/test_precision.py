@@ -13,13 +13,18 @@ from openvino import opset15 as opset
 
 from mltasks.vision.export import precision
 from mltasks.vision.export.learn import LearnedVersion
+from mltasks.vision.export.openvino_export import export_graph
 from mltasks.vision.export.precision import HeldOutPart, NoveltyThresholds, Pixels, PrecisionChoice, choose_precision
-from mltasks.vision.export.quantization import BACKBONE, QUANTIZABLE, quantize
+from mltasks.vision.export.quantization import AUX_BACKBONE, BACKBONE, QUANTIZABLE, quantize
+from mltasks.vision.networks.auxiliary_backbone import AuxiliaryBackbone
 from mltasks.vision.serving import bundle
 from mltasks.vision.serving.calibrator import Calibrator
 from mltasks.vision.serving.scorer import LOGIT, Scorer
+from tests.vision.export.test_every_head import everything_at_once
 
 LEVELS, PLAIN = NoveltyThresholds(1.0, 1.0), Calibrator(1.0, 0.0)
+# Convolutions of a ResNet18 with 64 channels or more in and out, over more than one pixel
+BACKBONE_CONVOLUTIONS = 16
 # Grey levels of a good and of a defective part
 DARK, BRIGHT = 40, 200
 
@@ -120,16 +125,39 @@ def test_a_real_version_in_eight_bits(
     assert found.bits == 8, found.why
     assert capfd.readouterr().out == "", "a training's terminal has one progress, its own"
     narrow = openvino.Core().read_model(graph)
-    kinds = [one.input_value(0).get_node() for one in narrow.get_ordered_ops() if is_large_convolution(one)]
-    assert len(kinds) == 16 and all(one.get_type_name() == "FakeQuantize" for one in kinds)
-    assert found.parts == QUANTIZABLE and 30 < len(quantized_convolutions(narrow)) - 16 < 70, (
-        "The companion's deep blocks, three each."
+    large = backbone_inputs(narrow)
+    # A version whose scores need no map of the backbone does not carry it.
+    assert len(large) == len(backbone_inputs(openvino.Core().read_model(learned.bundle_dir / bundle.GRAPH)))
+    assert len(large) in (0, BACKBONE_CONVOLUTIONS) and set(large) <= {"FakeQuantize"}
+    assert found.parts == (QUANTIZABLE if large else (AUX_BACKBONE,))
+    assert 70 < len(quantized_convolutions(narrow)) - len(large) < 110, (
+        "The companion's deep blocks at both sizes, three each."
     )
     assert graph.with_suffix(".bin").stat().st_size < 0.7 * (learned.bundle_dir / "serving.bin").stat().st_size
     before = Scorer(wide, learned.meta, "").score(images)
     after = Scorer(precision.compile_model(graph, 1), learned.meta, "").score(images)
     shifts = [abs(a.defect_probability - b.defect_probability) for a, b in zip(after, before, strict=True)]
-    assert 0 < max(shifts) == pytest.approx(found.probability, abs=1e-5)
+    assert max(shifts) == pytest.approx(found.probability, abs=1e-5)
+    # The calibration of a version that learned next to nothing may be flat; its novelty is not.
+    assert any(a.novelty != b.novelty for a, b in zip(after, before, strict=True))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+def test_of_a_graph_with_all_heads_both_backbones_are_quantized_and_no_head_beside_them(
+    tmp_path: Path,
+) -> None:
+    export_graph(everything_at_once(AuxiliaryBackbone(), 0.5), tmp_path / bundle.GRAPH, 64, 96)
+    noise = np.random.default_rng(1).integers(0, 255, (3, 64, 96, 3), dtype=np.uint8)
+
+    narrow = quantize(tmp_path / bundle.GRAPH, list(noise))
+
+    assert narrow is not None
+    assert backbone_inputs(narrow) == ["FakeQuantize"] * BACKBONE_CONVOLUTIONS
+    shapes = [tuple(one.input(1).get_shape()) for one in quantized_convolutions(narrow)]
+    # The segmentation's own convolutions have 128 channels, and its last 64.
+    assert not {shape for shape in shapes if shape[0] == 128 and shape[1:] != (64, 3, 3) and shape[1:] != (128, 3, 3)}
+    assert 70 < len(shapes) - BACKBONE_CONVOLUTIONS < 110
 
 
 def test_a_graph_without_wide_convolutions_stays_as_it_is(graph: Path) -> None:
@@ -142,6 +170,13 @@ def test_where_all_is_too_much_the_backbone_alone_may_do(graph: Path, monkeypatc
     monkeypatch.setattr(precision, "MAX_TIME_RATIO", 100.0)
     found = choose_precision(graph, [], make_parts(DARK, BRIGHT), LEVELS, PLAIN)
     assert (found.bits, found.parts) == (8, (BACKBONE,))
+
+
+def backbone_inputs(model: openvino.Model) -> list[str]:
+    """Return the kind of node that feeds each of the backbone's large convolutions."""
+    return [
+        one.input_value(0).get_node().get_type_name() for one in model.get_ordered_ops() if is_large_convolution(one)
+    ]
 
 
 def quantized_convolutions(model: openvino.Model) -> list[openvino.Node]:
