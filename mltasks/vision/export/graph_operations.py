@@ -11,8 +11,8 @@ import torch
 from mltasks.vision.export.openvino_export import ServingModel
 from mltasks.vision.networks.tracing import trace_to_openvino
 
-# Dimensions of a convolution's weights before the kernel's own: output and input channels, and groups before them
-_CHANNEL_AXES = {"Convolution": 1, "GroupConvolution": 2}
+# Axes of a convolution's weights before its terms: output channels, and groups before them
+_OUTPUT_AXES = {"Convolution": 1, "GroupConvolution": 2}
 OPERATIONS_PER_GFLOP = 1e9
 
 
@@ -24,10 +24,13 @@ class GraphOperations:
     gflop_all_scores: float
 
 
-def count_operations(serving: ServingModel, all_scores: ServingModel | None, size: tuple[int, int]) -> GraphOperations:
-    """Count the operations of a version's graph, and with all scores if some were left out."""
-    gflop = round(count_gflop(_trace(serving, size)), 3)
-    return GraphOperations(gflop, round(count_gflop(_trace(all_scores, size)), 3) if all_scores else gflop)
+def count_operations(graph: openvino.Model, all_scores: ServingModel | None, size: tuple[int, int]) -> GraphOperations:
+    """Count the operations of a version's graph, and of a model with all scores if some were left out."""
+    gflop = round(count_gflop(graph), 3)
+    if all_scores is None:
+        return GraphOperations(gflop, gflop)
+    everything = trace_to_openvino(all_scores, torch.zeros((1, *size, 3), dtype=torch.uint8))
+    return GraphOperations(gflop, round(count_gflop(everything), 3))
 
 
 def count_gflop(model: openvino.Model) -> float:
@@ -40,16 +43,12 @@ def count_gflop(model: openvino.Model) -> float:
 
 def _operations(node: openvino.Node) -> int:
     kind = node.get_type_name()
-    if kind in _CHANNEL_AXES:
+    if kind in _OUTPUT_AXES:
         # Each output sums over the kernel and the input channels of its group.
-        terms = math.prod(node.input_value(1).get_shape()[_CHANNEL_AXES[kind] + (kind == "GroupConvolution") :])
+        terms = math.prod(node.input_value(1).get_shape()[_OUTPUT_AXES[kind] :])
     elif kind == "MatMul":
         left = node.input_value(0).get_shape()
         terms = left[-2] if node.get_attributes()["transpose_a"] and len(left) > 1 else left[-1]
     else:
         return 0
     return int(2 * math.prod(node.output(0).get_shape()) * terms)
-
-
-def _trace(serving: ServingModel, size: tuple[int, int]) -> openvino.Model:
-    return trace_to_openvino(serving, torch.zeros((1, *size, 3), dtype=torch.uint8))

@@ -81,9 +81,8 @@ def choose_precision(
 ) -> PrecisionChoice:
     """Try the written graph in 8 bits, and replace it if 8 bits are faster and as good.
 
-    The ranges come from ``images``. All quantizable components are tried first, then each
-    backbone alone. Speed is
-    measured on this machine, scores on ``parts``. If no trial succeeds, the graph stays as it is."""
+    The ranges come from ``images``. All quantizable components are tried first, then each backbone
+    alone. Speed is measured on this machine, scores on ``parts``. If no trial succeeds, the graph stays as it is."""
     choice = PrecisionChoice(32, "The graph has no convolutions to quantize.")
     for kinds in (QUANTIZABLE, (BACKBONE,), (AUX_BACKBONE,)):
         quantized = quantize(graph, images, kinds)

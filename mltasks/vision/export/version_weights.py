@@ -57,7 +57,7 @@ def write_networks(fitted: FittedVersion, samples: Sequence[Sample], draft: Path
     compiled = compile_model(graph, torch.get_num_threads())
     agreement = check_agreement(serving, compiled, images, point.calibrator)
     all_scores = _serving_model(fitted, point.with_all_scores()) if point.fusion.dropped else None
-    operations = count_operations(serving, all_scores, (config.height, config.width))
+    operations = count_operations(openvino.Core().read_model(graph), all_scores, (config.height, config.width))
     if config.precision != AUTO:
         return ExportedWeights(agreement, operations, PrecisionChoice(32, "Set by the training's settings."), compiled)
     more = sample_images(samples, config, CALIBRATION_IMAGES)[AGREEMENT_IMAGES:]

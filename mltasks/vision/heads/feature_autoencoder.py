@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from mltasks.vision.heads.classifier import Head
 from mltasks.vision.networks.calibration_images import channel_statistics
 from mltasks.vision.networks.gradient_descent import gradient_step, half_cosine, set_learning_rate
-from mltasks.vision.networks.trunk import EMPTY, FeatureMaps, box_smooth, top_mean
+from mltasks.vision.networks.trunk import EMPTY, FeatureMaps, backbone_patches, box_smooth, top_mean
 
 CODE_SIZE, HIDDEN_SIZE = 48, 160
 STEPS, BATCH_SIZE, LEARNING_RATE = 250, 1024, 2e-3
@@ -52,7 +52,7 @@ def autoencoder_patches(features: FeatureMaps) -> Tensor:
 
     They are the auxiliary backbone's if there is one, else the backbone's."""
     if features.aux_maps is EMPTY:
-        return torch.cat([box_smooth(features.layer2), box_smooth(features.layer3)], 1)
+        return backbone_patches(features)
     return torch.cat([box_smooth(F.avg_pool2d(features.fine, 2)), box_smooth(features.aux_maps)], 1)
 
 

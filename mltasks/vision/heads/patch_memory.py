@@ -20,7 +20,7 @@ from torch.nn import functional as F
 from mltasks.vision.heads.classifier import Head
 from mltasks.vision.heads.positional_norm import PositionalNorm
 from mltasks.vision.networks.calibration_images import channel_statistics
-from mltasks.vision.networks.trunk import FeatureMaps, box_smooth, hat_smooth, top_mean
+from mltasks.vision.networks.trunk import FeatureMaps, backbone_patches, box_smooth, hat_smooth, top_mean
 
 # Patches of each source; with more patches, unknown parts are told apart no better.
 MEMORY_SIZES = {"patches": 1024, "second_patches": 4096, "coarse": 2048, "detail": 1024}
@@ -34,7 +34,7 @@ DEFECT_PATCH_SHARE, MAX_DEFECT_PATCHES = 0.02, 512
 # Good patches of the memory that also holds labeled defects
 LABELED_MEMORY_SIZE = 1024
 PATCH_SOURCES: dict[str, Callable[[FeatureMaps], Tensor]] = {
-    "patches": lambda features: torch.cat([box_smooth(features.layer2), box_smooth(features.layer3)], 1),
+    "patches": backbone_patches,
     "second_patches": lambda features: box_smooth(features.aux_maps),
     "coarse": lambda features: box_smooth(features.aux_coarse),
     "detail": lambda features: hat_smooth(features.fine),

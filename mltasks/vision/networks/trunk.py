@@ -97,6 +97,11 @@ def box_smooth(maps: Tensor) -> Tensor:
     return F.avg_pool2d(maps, 3, 1, 1)
 
 
+def backbone_patches(features: FeatureMaps) -> Tensor:
+    """Return the backbone's smoothed layer2 and layer3 maps, ``[N, 384, h, w]``."""
+    return torch.cat([box_smooth(features.layer2), box_smooth(features.layer3)], 1)
+
+
 def hat_smooth(maps: Tensor) -> Tensor:
     """Return maps ``[N, channels, h, w]`` averaged over 3 × 3 positions with a hat, which blurs less than a box."""
     hat = torch.tensor(SMOOTHING_KERNEL, device=maps.device, dtype=maps.dtype)

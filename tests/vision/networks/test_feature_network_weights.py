@@ -1,4 +1,4 @@
-"""Where the weights of feature networks come from: each source through the real path, and what is refused."""
+"""Tests of the weights of feature networks: each source by its real path, and refused files."""
 
 from __future__ import annotations
 

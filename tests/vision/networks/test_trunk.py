@@ -1,4 +1,4 @@
-"""What the trunk sees: depths on known grids at two sizes of the image, statistics of whole maps, patches."""
+"""Tests of the trunk: maps on known grids at two image sizes, statistics of whole maps, patches."""
 
 from __future__ import annotations
 

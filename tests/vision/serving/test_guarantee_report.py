@@ -1,4 +1,4 @@
-"""What a report says about the promise: which bound holds, and how many labels are missing."""
+"""Tests of the promise in reports: the bound that applies, and the number of missing labels."""
 
 from __future__ import annotations
 

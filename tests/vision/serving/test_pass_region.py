@@ -42,7 +42,7 @@ def without_limits(curve: EscapeCurve) -> PassRegion:
 
 
 def best_in_hindsight(curve: EscapeCurve) -> PassRegion:
-    """Of all pairs of ends the one that passes most good images, chosen with the labels that measure it: not valid."""
+    """Return the pair of lines that passes most good images; invalid, as its own labels measure it."""
     allowed = applicable_bound(curve.part_count, PROMISE).escapes
     defective, good = np.array([images[0] for images in curve.parts]), np.array(curve.good)
     regions = []

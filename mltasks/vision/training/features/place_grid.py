@@ -6,12 +6,12 @@ nobody said anything: a mark shows one defect and leaves open if there are other
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mltasks.vision.data.decoding import decode, fit_placement, region_size
+from mltasks.vision.data.defect_masks import mark_in_region
 from mltasks.vision.types import DEFECT, InputSize, Mark, Sample
 
 CELL_PIXELS = 8
@@ -47,33 +47,19 @@ def mark_places(marks: Iterable[Mark], sample: Sample, size: InputSize) -> Place
     Marks outside the region are left out, and so is the mirror image around it."""
     places = np.full((size.height // CELL_PIXELS, size.width // CELL_PIXELS), UNKNOWN, np.float16)
     whole, region = region_size(sample.path), region_size(sample.path, sample.roi)
-    corner = (sample.roi.x, sample.roi.y) if sample.roi else (0, 0)
     inside = fit_placement(*region, size)
-    across = _Side(whole[0], corner[0], region[0], inside.left, inside.width)
-    down = _Side(whole[1], corner[1], region[1], inside.top, inside.height)
     least = MIN_MARK_SIDE * max(size.height, size.width)
     for mark in marks:
-        rows, columns = down.cells(mark.top, mark.height, least), across.cells(mark.left, mark.width, least)
-        places[rows, columns] = MARKED
+        if (seen := mark_in_region(mark, sample.roi, *whole)) is not None:
+            rows = _cells(seen.top, seen.height, inside.height, inside.top, least)
+            columns = _cells(seen.left, seen.width, inside.width, inside.left, least)
+            places[rows, columns] = MARKED
     return places
 
 
-class _Side(NamedTuple):
-    """Width or height of an image, of the region in it, and of the region's place in the input, in pixels."""
-
-    whole: int
-    corner: int
-    region: int
-    offset: int
-    length: int
-
-    def cells(self, start: float, length: float, least: float) -> slice:
-        """Return the cells of a mark's side, given in shares of the whole image; none outside the region."""
-        scale = self.length / self.region
-        first = (start * self.whole - self.corner) * scale
-        last = first + length * self.whole * scale
-        if last < 0 or first > self.length:
-            return slice(0)
-        grown = max(0.0, least - (last - first)) / 2
-        low, high = max(0.0, first - grown) + self.offset, min(self.length, last + grown) + self.offset
-        return slice(int(low // CELL_PIXELS), int(-(-high // CELL_PIXELS)))
+def _cells(start: float, length: float, side: int, offset: int, least: float) -> slice:
+    """Return the cells of a mark's side, given in shares of the region, which has ``side`` pixels in the input."""
+    first, last = start * side, (start + length) * side
+    grown = max(0.0, least - (last - first)) / 2
+    low, high = max(0.0, first - grown) + offset, min(side, last + grown) + offset
+    return slice(int(low // CELL_PIXELS), int(-(-high // CELL_PIXELS)))
