@@ -10,7 +10,7 @@ from mltasks.vision.drawing.line import labeled_set
 from mltasks.vision.drawing.plates import PartKind
 from mltasks.vision.heads.patch_memory import build_memory
 from mltasks.vision.networks.backbones import load_backbone
-from mltasks.vision.networks.trunk import Trunk, trunk_patches
+from mltasks.vision.networks.trunk import Trunk, backbone_patches
 from mltasks.vision.serving.heatmaps import Heatmaps, encode_heatmaps
 from mltasks.vision.types import InputSize, Placement
 
@@ -21,7 +21,7 @@ def packed_maps(part: DrawnPart, good: int = 8) -> bytes:
     """What serving would store of the part: evidence is silent, anomaly is the distance to so many good parts."""
     trunk = Trunk(load_backbone("resnet18", "shipped")[0]).eval()
     with torch.inference_mode():
-        known = trunk_patches(
+        known = backbone_patches(
             trunk(torch.cat([_tensor(one) for one in labeled_set(5, good=good, scratch=0, excess=0)]))
         )
         memory, _ = build_memory(known.permute(0, 2, 3, 1).reshape(-1, known.shape[1]), 7)

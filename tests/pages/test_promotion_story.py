@@ -37,7 +37,9 @@ RECIPE = {
     "height": 160,
     "width": 96,
     "views": 2,
-    "dense_epochs": 4,
+    # Synthetic defects would contradict labels that are swapped.
+    "synthetic_views": 0,
+    "dense_epochs": 12,
     "stage_epochs": 0,
     "companion": "",
     "detectors": ["memory"],
@@ -87,8 +89,8 @@ def test_two_candidates_go_their_way(
 ) -> None:
     mia, ada = make_person("mia", "quality manager"), make_person("ada")
     make_version(product, champion=True)
-    # A review costs more than a doubt, so that parts pass or fail, but for those that look like nothing known.
-    product.review_cost, product.fn_cost, product.escape_promise = 0.6, 1, 1
+    # A review costs nearly as much as the worst doubt, so that parts pass or fail, except those unlike anything known.
+    product.review_cost, product.fn_cost, product.escape_promise = 0.4, 1, 1
     product.audit_share = product.fail_audit_share = 0
     # Version 1 sends nearly all parts to people: a version that costs less lets more of them pass.
     product.gate_champion_recall, product.gate_escapes = False, 8

@@ -15,7 +15,6 @@ from PIL import Image
 
 from mltasks.vision.benchmarks import cross_validation, novelty, protocol
 from mltasks.vision.benchmarks.protocol import baseline_recipe
-from mltasks.vision.calibration.detector_ensemble import ENSEMBLE
 from mltasks.vision.drawing.line import write_image_folder
 from mltasks.vision.types import TrainConfig
 from tests.tiny_model import small_parts
@@ -51,7 +50,7 @@ def test_it_measures_few_labels_beside_the_seeds_recipe(
     assert list(found["rows"]) == ["Second Look", "baseline recipe"]
     ours, seeds = found["rows"].values()
     assert {name for name in ours if name.endswith(" alone")} == {
-        f"AUROC of {name} alone" for name in (ENSEMBLE, *TrainConfig().detectors, "pixels")
+        f"AUROC of {name} alone" for name in (*TrainConfig().detectors, "pixels")
     }
     assert {name for name in seeds if name.endswith(" alone")} == {"AUROC of pixels alone"}
     for figures in (ours, seeds):
@@ -124,7 +123,7 @@ def test_it_measures_what_no_label_has_shown(folder: Path, tmp_path: Path) -> No
     found = json.loads((tmp_path / "found.json").read_text())
 
     assert "64 × 64" in found["protocol"]
-    detectors = (*TrainConfig().detectors, ENSEMBLE, "pixels")
+    detectors = (*TrainConfig().detectors, "pixels")
     assert list(found["rows"]) == [f"{how}: {name}" for how in ("grouped", "random") for name in detectors]
     for figures in found["rows"].values():
         assert list(figures) == ["all types", "excess", "scratch"]

@@ -12,7 +12,8 @@ from django.core.management import CommandError
 from mltasks.vision.benchmarks.active_learning import strategy_curve
 from mltasks.vision.benchmarks.active_learning.label_arrivals import LabelingPlan, StrategyCurve, compare_strategies
 from mltasks.vision.drawing.line import write_image_folder
-from mltasks.vision.networks.trunk import Trunk
+from mltasks.vision.training.features import feature_bank
+from mltasks.vision.types import Sample, TrainConfig
 from tests.tiny_model import small_parts
 from tests.vision.benchmark_run import benchmark_json, run_benchmark
 
@@ -29,22 +30,22 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class TrainingRecorder:
-    """What was seen by the trunk and what was learned from what."""
+    """Which images were read for the trunk and what was learned from what."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.images = 0
+        self.images: list[str] = []
         self.rounds: list[tuple[Any, list[int], list[int]]] = []
-        forward, learn = Trunk.forward, strategy_curve.train_and_score
+        read, learn = feature_bank.read_sample, strategy_curve.train_and_score
 
-        def looked(trunk: Trunk, rgb: Any) -> Any:
-            self.images += len(rgb)
-            return forward(trunk, rgb)
+        def looked(sample: Sample, config: TrainConfig) -> Any:
+            self.images.append(sample.name)
+            return read(sample, config)
 
         def learned(parts: Any, labeled: list[int], asked: list[int], *rest: Any) -> Any:
             self.rounds.append((parts, list(labeled), list(asked)))
             return learn(parts, labeled, asked, *rest)
 
-        monkeypatch.setattr(Trunk, "forward", looked)
+        monkeypatch.setattr(feature_bank, "read_sample", looked)
         monkeypatch.setattr(strategy_curve, "train_and_score", learned)
 
 
@@ -64,7 +65,7 @@ def test_it_measures_each_night_of_each_strategy(folder: Path, monkeypatch: pyte
     assert {"labels by random", "reached by random", "expected_cost / random"} < set(rows[NEEDS])
 
     # Each part once, whatever the number of nights, strategies and seeds
-    assert watched.images == 32
+    assert len(watched.images) == len(set(watched.images)) == 32
     # A seed learns from all labels, from the first ones once for both strategies, and on one night of each.
     assert len(watched.rounds) == 2 * (1 + 1 + 2)
 
