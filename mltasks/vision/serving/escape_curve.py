@@ -6,6 +6,7 @@ Pure arithmetic; imports nothing heavy.
 from __future__ import annotations
 
 import math
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,7 +19,6 @@ from mltasks.vision.types import DEFECT, GOOD
 # stored parts is evaluated with these parts, which is stricter.
 MAX_STORED_PARTS = 400
 MAX_STORED_GOOD_IMAGES = 200
-MAX_STORED_IMAGES_OF_A_PART = 3
 GOOD_DIGITS = 4
 
 
@@ -43,14 +43,12 @@ class PassRegion:
 
 @dataclass(frozen=True)
 class EscapeCurve:
-    """Out-of-fold scores of labeled defective parts: of each part the images that pass most easily.
+    """Out-of-fold scores of labeled defective parts, one image each.
 
-    - ``probabilities``: the lowest probability of each part, ascending. If there are fewer than ``part_count``, the
+    - ``probabilities``: the probability of each part's image, ascending. If there are fewer than ``part_count``, the
       parts with higher probabilities are left out.
     - ``novelty``: novelty of the same images. Empty for versions from before this list: their guarantee is about the
       probability alone.
-    - ``more_images``: further images of parts, as (position of the part, probability, novelty): images with a higher
-      probability, but a lower novelty.
     - ``good``: a sample of good images. They choose between regions that keep the same guarantee.
 
     Raises ValueError for no part, descending probabilities and lists that do not match.
@@ -59,14 +57,12 @@ class EscapeCurve:
     probabilities: tuple[float, ...]
     part_count: int
     novelty: tuple[float, ...] = ()
-    more_images: tuple[tuple[int, float, float], ...] = ()
     good: tuple[ImageScores, ...] = ()
 
     def __post_init__(self) -> None:
         if not 0 < len(self.probabilities) <= self.part_count or any(a > b for a, b in pairwise(self.probabilities)):
             raise ValueError("An escape curve needs ascending probabilities of defective parts.")
-        positions = range(len(self.probabilities))
-        if len(self.novelty) not in (0, len(positions)) or any(row[0] not in positions for row in self.more_images):
+        if len(self.novelty) not in (0, len(self.probabilities)):
             raise ValueError("An escape curve needs the novelty of each part.")
 
     @classmethod
@@ -79,21 +75,21 @@ class EscapeCurve:
     ) -> Self:
         """Build the curve from images.
 
-        Images of a defective part that are labeled good are ignored: they may not show the part's defect. Raises
-        ValueError without a defective image.
+        Of several defective images of a part, one counts; it is drawn by the part's name, whatever the scores. Images
+        of a defective part that are labeled good are ignored: they may not show the part's defect. Raises ValueError
+        without a defective image.
         """
         images = [ImageScores(float(p), float(v)) for p, v in zip(probabilities, novelty, strict=True)]
         defective: dict[str, list[ImageScores]] = {}
         for image, target, part in zip(images, targets, parts, strict=True):
             if target == DEFECT:
                 defective.setdefault(part, []).append(image)
-        fronts = sorted(_easiest_images(front) for front in defective.values())
-        stored = fronts[:MAX_STORED_PARTS]
+        drawn = sorted(shown[zlib.crc32(part.encode()) % len(shown)] for part, shown in defective.items())
+        stored = drawn[:MAX_STORED_PARTS]
         return cls(
-            tuple(front[0].probability for front in stored),
-            len(fronts),
-            tuple(front[0].novelty for front in stored),
-            tuple((at, *image) for at, front in enumerate(stored) for image in front[1:]),
+            tuple(image.probability for image in stored),
+            len(drawn),
+            tuple(image.novelty for image in stored),
             _sample_evenly([image for image, target in zip(images, targets, strict=True) if target == GOOD]),
         )
 
@@ -103,13 +99,10 @@ class EscapeCurve:
         return bool(self.novelty)
 
     @cached_property
-    def parts(self) -> tuple[tuple[ImageScores, ...], ...]:
-        """Return the images of each stored part. Without a known novelty no image is novel."""
+    def images(self) -> tuple[ImageScores, ...]:
+        """Return the image of each stored part. Without a known novelty no image is novel."""
         novelty = self.novelty or (0.0,) * len(self.probabilities)
-        images = [[ImageScores(*scores)] for scores in zip(self.probabilities, novelty, strict=True)]
-        for position, *scores in self.more_images:
-            images[position].append(ImageScores(*scores))
-        return tuple(map(tuple, images))
+        return tuple(ImageScores(*scores) for scores in zip(self.probabilities, novelty, strict=True))
 
     @property
     def highest_end(self) -> float:
@@ -117,13 +110,13 @@ class EscapeCurve:
         return self.probabilities[-1] if len(self.probabilities) < self.part_count else math.inf
 
     def count_escapes(self, region: PassRegion) -> int:
-        """Count the parts of which an image passes.
+        """Count the parts that pass.
 
         If parts that were left out could pass too, all parts count, so the count is never too low.
         """
         if region.below_probability > self.highest_end:
             return self.part_count
-        return sum(any(map(region.contains, images)) for images in self.parts)
+        return sum(map(region.contains, self.images))
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON types."""
@@ -131,7 +124,6 @@ class EscapeCurve:
             "lowest": list(self.probabilities),
             "parts": self.part_count,
             "novelty": list(self.novelty),
-            "more_images": [list(row) for row in self.more_images],
             "good": [list(image) for image in self.good],
         }
 
@@ -145,24 +137,8 @@ class EscapeCurve:
             tuple(map(float, values["lowest"])),
             int(values["parts"]),
             tuple(map(float, values.get("novelty", ()))),
-            tuple((int(at), float(p), float(v)) for at, p, v in values.get("more_images", ())),
             tuple(ImageScores(float(p), float(v)) for p, v in values.get("good", ())),
         )
-
-
-def _easiest_images(images: Sequence[ImageScores]) -> list[ImageScores]:
-    """Return the images that no other image undercuts in both scores, by ascending probability.
-
-    Of more than three, the last ones count as one image with the lowest of their scores, which passes more easily.
-    """
-    front: list[ImageScores] = []
-    for image in sorted(images):
-        if not front or image.novelty < front[-1].novelty:
-            front.append(image)
-    first = MAX_STORED_IMAGES_OF_A_PART - 1
-    if len(front) > MAX_STORED_IMAGES_OF_A_PART:
-        front[first:] = [ImageScores(front[first].probability, front[-1].novelty)]
-    return front
 
 
 def _sample_evenly(images: Sequence[ImageScores]) -> tuple[ImageScores, ...]:

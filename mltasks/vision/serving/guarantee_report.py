@@ -26,8 +26,8 @@ METHOD = (
     "With the stated confidence, at most the bound of Clopper and Pearson (1934) for k of n escapes. With too few "
     "labels for this confidence, k is chosen so that on average, over samples of n labels, at most (k + 1) / (n + 1) "
     "escape (conformal risk control: Angelopoulos et al. 2024). Both bounds hold for any distribution of scores, for "
-    "defects like the labeled ones. A part with several images escapes if one of them passes. Parts that an audit "
-    "sends to a person are not subtracted."
+    "defects like the labeled ones, and each is inspected with one image: of several labeled images of a part, one "
+    "counts, drawn whatever its scores. Parts that an audit sends to a person are not subtracted."
 )
 PROBABILITY_METHOD = (
     "Parts pass below the k+1st lowest probability of n labeled defective parts. These probabilities come from "

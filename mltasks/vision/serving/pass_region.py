@@ -28,7 +28,6 @@ from mltasks.vision.serving.escape_curve import EscapeCurve, ImageScores, PassRe
 NEIGHBORS = 5
 # Positions in ImageScores
 AXES = PROBABILITY, NOVELTY = 0, 1
-NO_IMAGE = ImageScores(math.inf, math.inf)
 
 
 @lru_cache(maxsize=64)
@@ -42,32 +41,14 @@ def choose_pass_region(curve: EscapeCurve, start: PassRegion, escapes: int) -> P
         # Every cut is one of probabilities.
         return PassRegion(min(ends[PROBABILITY], curve.probabilities[escapes]), start.below_novelty)
     while True:
-        parts = [[_easiest_image(images, ends, axis) for images in curve.parts] for axis in AXES]
-        inside = sum(image[PROBABILITY] < ends[PROBABILITY] for image in parts[PROBABILITY])
-        if inside <= escapes:
-            return PassRegion(*ends)
-        beyond = [_nearest(parts[axis], axis, ends[axis]) for axis in AXES]
-        prices = [_price(axis, beyond, curve.good, ends, inside) for axis in AXES]
+        region = PassRegion(*ends)
+        inside = list(filter(region.contains, curve.images))
+        if len(inside) <= escapes:
+            return region
+        beyond = [_nearest(curve.images, axis, ends) for axis in AXES]
+        prices = [_price(axis, beyond, curve.good, ends, len(inside)) for axis in AXES]
         axis = PROBABILITY if prices[PROBABILITY] <= prices[NOVELTY] else NOVELTY
-        ends[axis] = max(image[axis] for image in parts[axis] if image[axis] < ends[axis])
-
-
-def _easiest_image(images: Sequence[ImageScores], ends: Sequence[float], axis: int) -> ImageScores:
-    """Return the image with the lowest score among those below the other end; ``NO_IMAGE`` if there is none.
-
-    Of a part's images, the probabilities ascend and the novelties descend.
-    """
-    if axis == PROBABILITY:
-        for image in images:
-            if image[NOVELTY] < ends[NOVELTY]:
-                return image
-        return NO_IMAGE
-    lowest = NO_IMAGE
-    for image in images:
-        if image[PROBABILITY] >= ends[PROBABILITY]:
-            break
-        lowest = image
-    return lowest
+        ends[axis] = max(image[axis] for image in inside)
 
 
 def _price(
@@ -93,9 +74,9 @@ def _price(
     return (1 + outside + one_more) / (1 + len(strip))
 
 
-def _nearest(images: Sequence[ImageScores], axis: int, end: float) -> list[ImageScores]:
-    """Return the images of the nearest parts beyond an end, at most five, the nearest first."""
-    beyond = [image for image in images if end <= image[axis] < math.inf]
+def _nearest(images: Sequence[ImageScores], axis: int, ends: Sequence[float]) -> list[ImageScores]:
+    """Return the images beyond one end and below the other, at most five, the nearest first."""
+    beyond = [image for image in images if image[axis] >= ends[axis] and image[1 - axis] < ends[1 - axis]]
     return heapq.nsmallest(NEIGHBORS, beyond, key=lambda image: image[axis])
 
 

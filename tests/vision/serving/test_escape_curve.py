@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from mltasks.vision.serving.escape_curve import (
     MAX_STORED_GOOD_IMAGES,
-    MAX_STORED_IMAGES_OF_A_PART,
     MAX_STORED_PARTS,
     EscapeCurve,
     ImageScores,
@@ -27,37 +26,42 @@ PROMISE = EscapeRateGuarantee()
 images = st.builds(ImageScores, st.floats(0, 1), st.floats(0, 3))
 
 
-def curve_of_part(*part: ImageScores) -> EscapeCurve:
-    return EscapeCurve.from_images(*map(list, zip(*part, strict=True)), [1] * len(part), ["a"] * len(part))  # type: ignore[arg-type]
-
-
 def many_parts(count: int) -> EscapeCurve:
     random = np.random.default_rng(count)
     columns = [random.random(2 * count).tolist() for _ in range(2)]
     return EscapeCurve.from_images(*columns, [1] * count + [0] * count, [str(n) for n in range(2 * count)])  # type: ignore[arg-type]
 
 
-def test_of_a_parts_images_those_that_pass_most_easily_count() -> None:
+def test_one_image_of_a_defective_part_counts() -> None:
     probabilities, novelty = [0.9, 0.3, 0.01, 0.6, 0.4, 0.02], [0.2, 0.7, 0.1, 0.5, 0.8, 0.4]
     curve = EscapeCurve.from_images(probabilities, novelty, [1, 1, 0, 1, 1, 0], ["a", "a", "a", "b", "a", "c"])
 
-    # The image of part a labeled good does not count, and the one at 0.4 is undercut in both scores by the one at 0.3.
-    assert curve.parts == (((0.3, 0.7), (0.9, 0.2)), ((0.6, 0.5),))
-    assert (curve.probabilities, curve.novelty, curve.part_count) == ((0.3, 0.6), (0.7, 0.5), 2)
+    # The image of part a labeled good does not count.
+    assert set(curve.images) - {(0.6, 0.5)} < {(0.9, 0.2), (0.3, 0.7), (0.4, 0.8)}
+    assert (0.6, 0.5) in curve.images and curve.part_count == len(curve.images) == 2
     assert curve.good == ((0.01, 0.1), (0.02, 0.4))
 
 
-@given(part=st.lists(images, min_size=1, max_size=12), probability=st.floats(0, 1), novelty=st.floats(0, 3))
-def test_a_part_escapes_where_one_of_its_images_passes(
-    part: list[ImageScores], probability: float, novelty: float
-) -> None:
-    curve, region = curve_of_part(*part), PassRegion(probability, novelty)
+@given(shown=st.lists(images, min_size=2, max_size=6))
+def test_the_image_that_counts_does_not_depend_on_the_scores(shown: list[ImageScores]) -> None:
+    def counted(scores: list[ImageScores]) -> int:
+        columns = [list(column) for column in zip(*scores, strict=True)]
+        return scores.index(EscapeCurve.from_images(*columns, [1] * len(scores), ["a"] * len(scores)).images[0])  # type: ignore[arg-type]
 
-    passes = any(map(region.contains, part))
-    assert len(curve.parts[0]) <= MAX_STORED_IMAGES_OF_A_PART
-    assert curve.count_escapes(region) >= passes
-    if len(set(part)) <= MAX_STORED_IMAGES_OF_A_PART:
-        assert curve.count_escapes(region) == passes
+    marked = [ImageScores(image.probability, number) for number, image in enumerate(shown)]
+    assert counted(marked) == counted([ImageScores(number / 10, 1.0) for number in range(len(shown))])
+
+
+def test_each_image_of_a_part_counts_as_often_as_the_others() -> None:
+    names = [f"part {number}" for number in range(3000) for _ in range(3)]
+    curve = EscapeCurve.from_images([0.1, 0.2, 0.3] * 3000, [0.5] * 9000, [1] * 9000, names)
+
+    lowest = curve.images[:MAX_STORED_PARTS]
+    assert curve.part_count == 3000 and {image.probability for image in lowest} == {0.1}
+    drawn = [
+        EscapeCurve.from_images([0.1, 0.2, 0.3], [0.5] * 3, [1] * 3, [name] * 3).probabilities[0] for name in names
+    ]
+    assert [drawn.count(value) / len(drawn) for value in (0.1, 0.2, 0.3)] == pytest.approx([1 / 3] * 3, abs=0.03)
 
 
 def test_with_too_few_labels_less_passes_than_any_defect_has_scored() -> None:
@@ -75,7 +79,7 @@ def test_json_keeps_what_decides(count: int) -> None:
 
     assert again == curve
     assert hash(again) == hash(curve)
-    assert (len(again.parts), again.part_count) == (min(count, MAX_STORED_PARTS), count)
+    assert (len(again.images), again.part_count) == (min(count, MAX_STORED_PARTS), count)
     assert len(again.good) <= MAX_STORED_GOOD_IMAGES
     assert guaranteed_bands(cost_bands(Costs()), again, PROMISE) == guaranteed_bands(
         cost_bands(Costs()), curve, PROMISE
@@ -86,7 +90,7 @@ def test_a_curve_of_earlier_releases_is_about_the_probability_alone() -> None:
     old = EscapeCurve.from_json({"lowest": [0.01, 0.02, *[0.9] * 98], "parts": 100})
 
     assert not old.is_joint
-    assert old.parts[0] == ((0.01, 0.0),)
+    assert old.images[0] == (0.01, 0.0)
     bands = guaranteed_bands(cost_bands(Costs()), old, PROMISE)
     assert (bands.low, bands.novelty_line) == (math.nextafter(0.02, 0), 1)
 
@@ -108,7 +112,6 @@ def test_it_refuses_a_curve_of_nothing_and_one_out_of_order(values: dict[str, ob
         EscapeCurve.from_json(values)
 
 
-@pytest.mark.parametrize("more", [{"novelty": [0.5]}, {"novelty": [0.5, 0.5], "more_images": [[2, 0.6, 0.1]]}])
-def test_it_refuses_a_curve_whose_lists_do_not_match(more: dict[str, object]) -> None:
+def test_it_refuses_a_curve_whose_lists_do_not_match() -> None:
     with pytest.raises(ValueError, match="novelty of each part"):
-        EscapeCurve.from_json({"lowest": [0.2, 0.5], "parts": 2, **more})
+        EscapeCurve.from_json({"lowest": [0.2, 0.5], "parts": 2, "novelty": [0.5]})
