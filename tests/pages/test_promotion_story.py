@@ -39,7 +39,7 @@ RECIPE = {
     "views": 2,
     # Synthetic defects would contradict labels that are swapped.
     "synthetic_views": 0,
-    "dense_epochs": 12,
+    "dense_epochs": 2,
     "stage_epochs": 0,
     "companion": "",
     "detectors": ["memory"],

@@ -65,14 +65,17 @@ def train_pooled_head(
     return FoldModels({"pooled": head.eval()}, curve, best)
 
 
-def sample_epoch(data: TrainingData, train: Sequence[int], generator: np.random.Generator) -> NDArray[np.int64]:
+def sample_epoch(
+    data: TrainingData, train: Sequence[int], generator: np.random.Generator, min_draws: int = 0
+) -> NDArray[np.int64]:
     """Draw the indices of one epoch, both classes equally likely, in whole batches.
 
-    The number is ``oversampling`` × the training set, at most ``draws_cap``, rounded up to whole batches."""
+    The number is ``oversampling`` × the training set, at least ``min_draws`` and at most ``draws_cap``, rounded up to
+    whole batches."""
     config, indices = data.config, np.asarray(train)
     counts = np.bincount(data.targets[indices], minlength=2)
     weights = 1.0 / counts[data.targets[indices]]
-    count = min(config.oversampling * len(indices), config.draws_cap)
+    count = min(max(config.oversampling * len(indices), min_draws), config.draws_cap)
     size = max(1, -(-count // config.batch_size)) * config.batch_size
     return generator.choice(indices, size=size, p=weights / weights.sum())
 

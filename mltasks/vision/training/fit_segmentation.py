@@ -28,6 +28,8 @@ from mltasks.vision.training.progress import Epoch, Stage
 from mltasks.vision.types import DEFECT, GOOD
 
 DROPOUT, WEIGHT_DECAY, WARMUP_STEPS = 0.2, 0.02, 20
+# Draws per epoch: with 30 labels, half as many steps left the logits of folds at different levels.
+MIN_DRAWS = 256
 # Pictures with synthetic defects per drawn image
 SYNTHETIC_SHARE = 1 / 3
 # Share of a cell that a defect covers: defective from the first on, good below the second, undecided between
@@ -63,7 +65,7 @@ def train_segmentation(
         head.parameters(), lr=config.dense_learning_rate, weight_decay=WEIGHT_DECAY, fused=True
     )
     synthetic = np.flatnonzero(np.isin(data.bank.synthetic_images, np.asarray(train)))
-    draws = [sample_epoch(data, train, generator) for _ in range(config.dense_epochs)]
+    draws = [sample_epoch(data, train, generator, MIN_DRAWS) for _ in range(config.dense_epochs)]
     steps, done = sum(len(indices) for indices in draws) // config.batch_size, 0
     curve: list[Epoch] = []
     for number, indices in enumerate(draws, 1):

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from mltasks.vision.training.features.feature_bank import synthetic_per_image, views_per_image
 from mltasks.vision.training.fit_autoencoder import MIN_DRAWS, epoch_count
+from mltasks.vision.training.fit_segmentation import MIN_DRAWS as SEGMENTATION_DRAWS
 from mltasks.vision.training.learning_curve_trials import trial_config
 from mltasks.vision.types import SEGMENTATION_RECIPE, TrainConfig
 
@@ -37,7 +38,7 @@ def progress_shares(
 def _fold_cost(learning: int, config: TrainConfig) -> float:
     draws = min(config.oversampling * learning, config.draws_cap)
     if config.head == SEGMENTATION_RECIPE:
-        training = SEGMENTATION_DRAW_COST * config.dense_epochs * draws
+        training = SEGMENTATION_DRAW_COST * config.dense_epochs * min(max(draws, SEGMENTATION_DRAWS), config.draws_cap)
         if config.companion and learning >= config.stage_labels:
             training += STAGE_DRAW_COST * config.stage_epochs * draws
     else:
