@@ -37,8 +37,6 @@ RECIPE = {
     "height": 160,
     "width": 96,
     "views": 2,
-    # Synthetic defects would contradict labels that are swapped.
-    "synthetic_views": 0,
     "dense_epochs": 2,
     "stage_epochs": 0,
     "companion": "",
@@ -59,9 +57,11 @@ def send_parts(station: Station, seed: int, *counts: int) -> list[tuple[Inspecti
     return found
 
 
-def label_parts(parts: list[tuple[Inspection, str]], by: User, *, swapped: bool = False) -> None:
-    for part, word in parts:
-        review.correct(part, by=by, verdict={"PASS": "FAIL", "FAIL": "PASS"}[word] if swapped else word)
+def label_parts(parts: list[tuple[Inspection, str]], by: User, *, let_pass: int = 0) -> None:
+    """Label the parts; the first defective ones are let pass."""
+    for part, word in sorted(parts, key=lambda one: one[1] == "PASS"):
+        review.correct(part, by=by, verdict="PASS" if let_pass > 0 else word)
+        let_pass -= 1
 
 
 def train(product: Product) -> ModelVersion:
@@ -90,15 +90,15 @@ def test_two_candidates_go_their_way(
     mia, ada = make_person("mia", "quality manager"), make_person("ada")
     make_version(product, champion=True)
     # A review costs nearly as much as the worst doubt, so that parts pass or fail, except those unlike anything known.
-    product.review_cost, product.fn_cost, product.escape_promise = 0.4, 1, 1
+    product.review_cost, product.fn_cost, product.escape_promise = 0.35, 1, 1
     product.audit_share = product.fail_audit_share = 0
     # Version 1 sends nearly all parts to people: a version that costs less lets more of them pass.
     product.gate_champion_recall, product.gate_escapes = False, 8
     product.training_settings = RECIPE
     products.change(product, by=mia, reason="Costs decide, up to eight new escapes.")
     taught = send_parts(station, 5, 12, 8, 8)
-    # Somebody took the keys for one another, and a night's training learned it.
-    label_parts(taught, ada, swapped=True)
+    # Somebody let most defects pass, and a night's training learned it.
+    label_parts(taught, ada, let_pass=12)
     worse = train(product)
     label_parts(taught, ada)
     better = train(product)
