@@ -14,7 +14,8 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from mltasks.vision.pretrain.distillation import DistillationRecipe
+from mltasks.vision.pretrain.distillation import DistillationStep
+from mltasks.vision.pretrain.distillation_state import DistillationRecipe
 from mltasks.vision.pretrain.image_pool import ImagePool, pool_sha256
 from mltasks.vision.pretrain.teacher import teacher_card
 from mltasks.vision.serving.bundle import file_sha256, sync
@@ -51,27 +52,29 @@ def _stored(value: Tensor) -> Tensor:
     return value.detach().to(torch.float16 if half else value.dtype).contiguous()
 
 
-def drawn_card(recipe: DistillationRecipe, pool: ImagePool, done: int, loss: float) -> dict[str, Any]:
+def drawn_card(recipe: DistillationRecipe, pool: ImagePool, step: DistillationStep) -> dict[str, Any]:
     """Return the card of a run on drawn images: all that is needed to make the file again."""
     return {
         "images": f"{len(pool)} of {pool.shape[1]} x {pool.shape[2]} px, all drawn by mltasks.vision.drawing",
         "images_sha256": pool_sha256(pool),
-        **distillation_card(recipe, done, loss),
+        **distillation_card(recipe, step),
     }
 
 
-def distillation_card(recipe: DistillationRecipe, done: int, loss: float) -> dict[str, Any]:
+def distillation_card(recipe: DistillationRecipe, step: DistillationStep) -> dict[str, Any]:
     """Return the card of a distillation on any images."""
     return {
         "network": "torchvision resnet18 without fc",
         "licence": "MIT, distilled from an Apache-2.0 teacher",
         "method": "dense feature distillation, smooth L1 on standardized maps, no labels",
         "recipe": asdict(recipe),
-        "steps_done": done,
-        "crops": done * recipe.batch,
+        "steps_done": step.done,
+        "crops": step.done * recipe.batch,
         # Unknown when a run was resumed after its last step.
-        "loss": round(loss, 5) if math.isfinite(loss) else None,
-        "teacher": teacher_card(),
+        "loss": round(step.loss, 5) if math.isfinite(step.loss) else None,
+        "teacher": teacher_card(recipe.teacher),
         "libraries": {name: version(name) for name in ("torch", "torchvision", "numpy", "pillow", "safetensors")},
         "threads": torch.get_num_threads(),
+        # Several where a run was resumed on another machine: then it is not bitwise repeatable.
+        "computed_on": list(step.computed_on),
     }

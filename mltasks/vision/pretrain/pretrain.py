@@ -19,7 +19,8 @@ from mltasks.vision.networks.input_size import resolve_input_size
 from mltasks.vision.pretrain.backbone_comparison import NEW_BACKBONE, BackboneComparison, compare_backbones
 from mltasks.vision.pretrain.card import distillation_card, write_weights
 from mltasks.vision.pretrain.crops import mixed_views
-from mltasks.vision.pretrain.distillation import DistillationRecipe, DistillationStep, distill, measure_speed
+from mltasks.vision.pretrain.distillation import DistillationStep, distill, measure_speed
+from mltasks.vision.pretrain.distillation_state import DistillationRecipe
 from mltasks.vision.pretrain.image_pool import ImagePool, load_pool
 from mltasks.vision.pretrain.plant_images import load_plant_images
 from mltasks.vision.pretrain.pretraining_config import PlantImage, PretrainingConfig, format_duration
@@ -84,7 +85,7 @@ def pretrain_backbone(task: PretrainingTask, out: Path, progress: ProgressCallba
         "started_from": task.start,
         "lesson": task.pretraining.to_json(),
         "input": [task.config.height, task.config.width],
-        **distillation_card(recipe, recipe.steps, step.loss),
+        **distillation_card(recipe, step),
     }
     digest = write_weights(student.network, out, card)
     comparison = _compare(task, out, whole.substage(DISTILLATION_END, 1)) if task.samples else None

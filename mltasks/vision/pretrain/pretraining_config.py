@@ -16,6 +16,8 @@ TYPICAL_CROPS_PER_S = 9.0
 def format_duration(crops: int, crops_per_s: float) -> str:
     """Format the time that so many crops take."""
     minutes = crops / crops_per_s / 60
+    if minutes >= 120:
+        return f"about {minutes / 60:.0f} hours"
     return f"about {minutes:.0f} minutes" if minutes >= 1.5 else "about a minute"
 
 

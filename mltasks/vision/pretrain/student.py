@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -9,10 +11,12 @@ from torch.nn import functional as F
 from mltasks.vision.networks.backbones import load_backbone
 from mltasks.vision.networks.calibration_images import MIN_DEVIATION
 from mltasks.vision.networks.trunk import IMAGENET_DEVIATION, IMAGENET_MEAN
-from mltasks.vision.pretrain.teacher import CHANNELS, DETAIL_CHANNELS, Teacher
+from mltasks.vision.pretrain.teacher import Teacher
 
 STAGES = ("layer1", "layer2", "layer3", "layer4")
 _WIDTHS = (64, 128, 256, 512)
+# The loss matches three stages, at strides 8, 16 and 32, and with ``detail`` the first stage too.
+_MATCHED = 3
 # Share of the mean squared feature: keeps the solution small where channels are nearly equal.
 _RIDGE = 1e-3
 
@@ -27,16 +31,15 @@ def normalize_imagenet(images: Tensor) -> Tensor:
 class Student(nn.Module):
     """ResNet18 with a 1×1 projection per matched stage, used only during distillation.
 
-    ``init`` is what ``load_backbone`` takes; ``detail`` matches layer1 as well.
+    ``channels`` are those of the teacher's maps: of the last three stages, or of all four. ``init`` is what
+    ``load_backbone`` takes.
     """
 
-    def __init__(self, init: str = "random", *, detail: bool = False) -> None:
+    def __init__(self, channels: Sequence[int], init: str = "random") -> None:
         super().__init__()
         self.network, _ = load_backbone("resnet18", init)
         self.network.train()
-        self.matched = STAGES if detail else STAGES[1:]
-        channels = (DETAIL_CHANNELS, *CHANNELS)[-len(self.matched) :]
-        pairs = zip(_WIDTHS[-len(self.matched) :], channels, strict=True)
+        pairs = zip(_WIDTHS[-len(channels) :], channels, strict=True)
         self.projections = nn.ModuleList(nn.Conv2d(own, teachers, 1) for own, teachers in pairs)
 
     @property
@@ -47,7 +50,7 @@ class Student(nn.Module):
     def matched_maps(self, images: Tensor) -> list[Tensor]:
         """Map (N, 3, H, W) in [0, 1] to the network's own maps of the matched stages."""
         maps = stage_maps(self.network, normalize_imagenet(images))
-        return maps[-len(self.matched) :]
+        return maps[-len(self.projections) :]
 
     def forward(self, images: Tensor) -> list[Tensor]:
         """Map (N, 3, H, W) in [0, 1] to maps shaped like the teacher's."""
@@ -135,7 +138,7 @@ def distillation_loss(own: list[Tensor], targets: list[Tensor], detail: float = 
     must then come first.
     """
     pairs = list(zip(own, targets, strict=True))
-    losses = [F.smooth_l1_loss(x.float(), target) for x, target in pairs[-len(CHANNELS) :]]
+    losses = [F.smooth_l1_loss(x.float(), target) for x, target in pairs[-_MATCHED:]]
     if detail:
         losses.append(detail * (1 - F.cosine_similarity(own[0].float(), targets[0], dim=1)).mean())
     return torch.stack(losses).sum()

@@ -23,7 +23,7 @@ from torch import Tensor
 from mltasks.vision.networks.backbones import load_backbone
 from mltasks.vision.pretrain.linear_probe import Floats, pool_maps, predict_held_out
 from mltasks.vision.pretrain.student import normalize_imagenet
-from mltasks.vision.pretrain.teacher import Teacher
+from mltasks.vision.pretrain.teacher import TEACHERS, Teacher
 from mltasks.vision.types import GOOD_FOLDERS, IMAGE_SUFFIXES
 
 _RESAMPLES = 2000
@@ -59,10 +59,10 @@ def read_folder(directory: Path, skip: frozenset[str]) -> tuple[list[Path], NDAr
 def last_map_function(weights: str) -> MapFunction:
     """Return a function from (1, 3, H, W) in [0, 1] to a last map, by name of the weights.
 
-    ``teacher`` is the teacher's; other names are weights of a ResNet18.
+    The name of a teacher gives the teacher's own map; other names are weights of a ResNet18.
     """
-    if weights == "teacher":
-        teacher = Teacher()
+    if weights in TEACHERS:
+        teacher = Teacher(weights)
         return lambda image: teacher(image)[-1]
     torch.manual_seed(0)  # for weights=random
     network, _ = load_backbone("resnet18", weights)
@@ -119,7 +119,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("directory", type=Path)
     parser.add_argument("--skip", default="raw", help="folders to skip, separated by commas (default %(default)s)")
     parser.add_argument(
-        "--weights", default="shipped,teacher,random", help="names or paths, by comma (default %(default)s)"
+        "--weights",
+        default="shipped,efficientnet_lite0,efficientnet_lite2,random",
+        help="names or paths, by comma (default %(default)s)",
     )
     parser.add_argument("--height", type=int, default=640)
     parser.add_argument("--width", type=int, default=352)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,14 +14,18 @@ import torch
 
 from mltasks.vision.drawing.line import write_image_folder
 from mltasks.vision.networks.backbones import load_backbone
-from mltasks.vision.pretrain.__main__ import main
+from mltasks.vision.pretrain import __main__ as command
 from mltasks.vision.pretrain.crops import crop_batch, pool_views
-from mltasks.vision.pretrain.distillation import DistillationRecipe, DistillationStep, distill
+from mltasks.vision.pretrain.distillation import DistillationStep, DistillationStopped, distill
+from mltasks.vision.pretrain.distillation_state import CheckpointMismatchError, DistillationRecipe
 from mltasks.vision.pretrain.image_pool import ImagePool, load_pool
 from mltasks.vision.pretrain.student import Student
+from mltasks.vision.pretrain.teacher import TEACHERS, Teacher, teacher_card
 from mltasks.vision.pretrain.transfer import last_map_function, pooled_features, probe, read_folder, summarize
 from mltasks.vision.serving.bundle import file_sha256
 from tests.tiny_model import small_parts
+
+TWO_STEPS = DistillationRecipe(steps=2, batch=2, crop=64, statistics_batches=1, cooldown=0.5, half=False)
 
 
 @pytest.fixture(scope="module")
@@ -31,9 +38,13 @@ def pool(cache: Path) -> ImagePool:
     return load_pool(cache, seed=5, count=6, side=96, workers=1)
 
 
-def run(cache: Path, out: Path) -> str:
+def ignore(_: DistillationStep, __: Student) -> None:
+    return
+
+
+def run(cache: Path, out: Path, *options: str) -> str:
     sizes = ["--images=6", "--side=96", "--steps=2", "--batch=2", "--crop=64", "--seed=5"]
-    main([*sizes, f"--cache={cache}", f"--out={out}"])
+    command.main([*sizes, f"--cache={cache}", f"--out={out}", *options])
     return file_sha256(out)
 
 
@@ -46,7 +57,7 @@ def test_the_same_seed_gives_the_same_bytes(cache: Path, pool: ImagePool, tmp_pa
     card = json.loads((tmp_path / "first.json").read_text(encoding="utf-8"))
     assert (card["sha256"], card["steps_done"], card["recipe"]["seed"]) == (first, 2, 5)
     assert card["teacher"]["licence"] == "Apache-2.0"
-    assert not list(cache.glob("resume-*")), "a finished run leaves no checkpoint"
+    assert not list(cache.glob("checkpoint*")), "a finished run leaves no checkpoint"
 
     network, source = load_backbone("resnet18", str(tmp_path / "first.safetensors"))
     assert source.sha256 == first
@@ -62,9 +73,6 @@ def test_a_run_that_was_stopped_goes_on_as_if_it_had_not(pool: ImagePool, tmp_pa
         if step.done == 3:
             raise KeyboardInterrupt
 
-    def ignore(_: DistillationStep, __: Student) -> None:
-        return
-
     whole = distill(pool_views(pool), recipe, tmp_path / "whole.safetensors", report_every=1, report=ignore)
     with pytest.raises(KeyboardInterrupt):
         distill(pool_views(pool), recipe, checkpoint, report_every=1, report=stop_at_two)
@@ -72,6 +80,96 @@ def test_a_run_that_was_stopped_goes_on_as_if_it_had_not(pool: ImagePool, tmp_pa
 
     expected = whole.state_dict()
     assert all(torch.equal(value, expected[name]) for name, value in resumed.state_dict().items())
+
+
+@pytest.mark.slow(4)
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_stops_after_the_step_and_the_same_command_goes_on(
+    cache: Path, pool: ImagePool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    whole = run(cache, tmp_path / "whole.safetensors", "--report-every=1")
+    lines: list[str] = []
+
+    def stop_at_the_first_step(line: str) -> None:
+        lines.append(line)
+        if line.startswith("step 1/2 "):
+            os.kill(os.getpid(), number)
+
+    monkeypatch.setattr(command, "_print_line", stop_at_the_first_step)
+    before = signal.getsignal(number)
+    with pytest.raises(SystemExit) as stopped:
+        run(cache, tmp_path / "again.safetensors", "--report-every=1")
+    assert stopped.value.code == 128 + number
+    assert signal.getsignal(number) is before
+    assert lines[-1] == "Stopped after step 1 of 2. To continue, run the same command again."
+    assert not (tmp_path / "again.safetensors").exists(), "no half-trained weights"
+
+    lines.clear()
+    assert run(cache, tmp_path / "again.safetensors", "--report-every=1") == whole
+    assert [line.split("  ")[0] for line in lines] == [
+        "step 2/2",
+        f"wrote {tmp_path / 'again.safetensors'}, sha256 {whole}",
+    ]
+
+
+@pytest.fixture
+def checkpoint(pool: ImagePool, tmp_path: Path) -> Path:
+    """A checkpoint after one step of two, before the learning rate falls."""
+    path = tmp_path / "checkpoint.safetensors"
+    with pytest.raises(DistillationStopped, match="after step 1 of 2"):
+        distill(pool_views(pool), TWO_STEPS, path, images="six", report=ignore, stop=lambda: True)
+    return path
+
+
+@pytest.mark.slow(4)
+def test_a_checkpoint_of_another_run_is_refused(checkpoint: Path, pool: ImagePool) -> None:
+    for recipe, images, words in (
+        (replace(TWO_STEPS, seed=8), "six", "seed 7 instead of 8. Use"),
+        (
+            replace(TWO_STEPS, teacher="efficientnet_lite2"),
+            "six",
+            "teacher efficientnet_lite0 instead of efficientnet_l",
+        ),
+        (TWO_STEPS, "seven", "images six instead of seven"),
+        (replace(TWO_STEPS, steps=20), "six", "steps 2 instead of 20. Use"),  # its warm-up is longer
+    ):
+        with pytest.raises(CheckpointMismatchError, match=f"after 1 steps belongs to another run: {words}"):
+            distill(pool_views(pool), recipe, checkpoint, images=images, report=ignore)
+    assert checkpoint.is_file()
+
+
+@pytest.mark.slow(4)
+def test_a_run_can_be_made_longer_before_its_learning_rate_falls(
+    checkpoint: Path, pool: ImagePool, tmp_path: Path
+) -> None:
+    longer = replace(TWO_STEPS, steps=4)
+    resumed = distill(pool_views(pool), longer, checkpoint, images="six", report=ignore)
+    whole = distill(pool_views(pool), longer, tmp_path / "whole", images="six", report=ignore)
+
+    expected = whole.state_dict()
+    assert all(torch.equal(value, expected[name]) for name, value in resumed.state_dict().items())
+
+
+def test_the_learning_rate_rises_stays_and_falls() -> None:
+    recipe = DistillationRecipe(steps=100, warmup=10, learning_rate=1.0, cooldown=0.5)
+    rates = [recipe.rate(step) for step in range(100)]
+    assert rates[:10] == pytest.approx([step / 10 for step in range(1, 11)])
+    assert set(rates[10:51]) == {1.0}
+    assert rates[75] == pytest.approx(0.5)
+    assert rates[99] < 0.01
+    assert replace(recipe, cooldown=1.0).rate(55) == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("name", TEACHERS)
+def test_each_teacher_gives_maps_of_its_channels(name: str) -> None:
+    teacher = Teacher(name, detail=True)
+    with torch.inference_mode():
+        maps = teacher(torch.rand(1, 3, 64, 64))
+    sides = [(len(features[0]), features.shape[-1]) for features in maps]
+    assert sides == list(zip(teacher.channels, (16, 8, 4, 2), strict=True))
+    assert len(teacher_card(name)["sha256"]) == 64
+    with pytest.raises(ValueError, match="Unknown teacher 'resnet18'"):
+        Teacher("resnet18")
 
 
 @pytest.mark.slow

@@ -13,7 +13,8 @@ import torch
 
 from mltasks.vision.networks.backbones import WeightsError, load_backbone
 from mltasks.vision.pretrain.crops import mixed_views, pool_views
-from mltasks.vision.pretrain.distillation import DistillationRecipe, DistillationStep, distill
+from mltasks.vision.pretrain.distillation import DistillationStep, distill
+from mltasks.vision.pretrain.distillation_state import DistillationRecipe
 from mltasks.vision.pretrain.plant_images import ImagesLost, load_plant_images, random_tile
 from mltasks.vision.pretrain.pretrain import PretrainingTask, pretrain_backbone, resolve_task_size
 from mltasks.vision.pretrain.pretraining_config import PlantImage, PretrainingConfig

@@ -26,6 +26,7 @@ from mltasks.vision.networks.backbones import load_backbone
 from mltasks.vision.networks.compute import Compute
 from mltasks.vision.networks.trunk import Trunk
 from mltasks.vision.pretrain import distillation
+from mltasks.vision.pretrain.distillation_state import DistillationRecipe
 from mltasks.vision.training import (
     fine_tuning,
     fit_autoencoder,
@@ -188,9 +189,7 @@ def test_detectors_learn_and_score(material: TrainingData, monkeypatch: pytest.M
 def test_a_teacher_teaches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(distillation, "select_compute", lambda: ELSEWHERE)
 
-    assert (
-        distillation.measure_speed(distillation.DistillationRecipe(steps=1, batch=2, crop=64, half=False), steps=1) > 0
-    )
+    assert distillation.measure_speed(DistillationRecipe(steps=1, batch=2, crop=64, half=False), steps=1) > 0
 
 
 def test_the_trunk_looks(companion: AuxiliaryBackbone) -> None:
