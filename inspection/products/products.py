@@ -15,6 +15,7 @@ from inspection.products import queue_ranking
 from mltasks.models import RegisteredModel
 from mltasks.text.storable import visible_text
 from mltasks.vision.serving.escape_guarantee import EscapeRateGuarantee
+from mltasks.vision.speeds import BALANCED
 
 
 def create_product(
@@ -26,17 +27,19 @@ def create_product(
     defect_rate: float | None = None,
     escape_promise: float = EscapeRateGuarantee().rate,
     pick_strategy: str = PickStrategy.EXPECTED_COST,
+    speed: str = BALANCED,
 ) -> Product:
     """Create a product with its registered model. Raises ValidationError.
 
     The name defaults to the slug as words. ``defect_rate`` is the line's share of defective parts, if known;
     ``escape_promise`` is the share of defective parts that may pass unreviewed; ``pick_strategy`` ranks the review
-    queue. An existing slug is an error too.
+    queue; ``speed`` says how much versions compute. An existing slug is an error too.
     """
     name = name or slug.replace("-", " ").replace("_", " ").capitalize()
     costs = {"fn_cost": fn_cost, "fp_cost": fp_cost}
     policy = {"defect_rate": defect_rate, "escape_promise": escape_promise, "pick_strategy": pick_strategy}
-    return add(Product(slug=slug, name=name, **costs, **policy))
+    training_settings = {} if speed == BALANCED else {"speed": speed}
+    return add(Product(slug=slug, name=name, training_settings=training_settings, **costs, **policy))
 
 
 def add(product: Product, *, by: User | None = None) -> Product:

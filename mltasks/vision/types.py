@@ -7,6 +7,8 @@ from dataclasses import asdict, astuple, dataclass, field, fields
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
+from mltasks.vision.speeds import BALANCED, check_budget, speed_settings
+
 GOOD = 0
 DEFECT = 1
 # Split of the samples that no version trains on and every version is measured on
@@ -19,7 +21,7 @@ _SHARE_ROUNDING = 1e-6
 # Name of the recipe with a segmentation head, among the values of ``TrainConfig.head``
 SEGMENTATION_RECIPE = "dense"
 # Settings that are lists in JSON
-LIST_SETTINGS = ("detectors", "curve_shares")
+LIST_SETTINGS = ("detectors", "left_out_scores", "curve_shares")
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +170,10 @@ class TrainConfig:
 
     The same snapshot and config give the same weights on the same machine.
 
-    - Sizes are pixels, multiples of 32; 0 derives them from the images.
+    - ``speed`` is ``fast``, ``balanced`` or ``thorough`` (``speeds.py``). ``from_json`` adds the settings of the speed
+      where the values name none. ``budget_ms`` bounds the graph's milliseconds per image on one thread of the machine
+      that trains (0: no bound).
+    - Sizes are pixels, multiples of 32; 0 derives them from the images and the speed.
     - ``head`` is ``dense`` (a segmentation head) or ``pooled`` (the project's first recipe).
     - ``backbone_scale`` is the backbone's share of the input's size, 1 or 0.5, beside an auxiliary backbone.
     - ``companion`` is the auxiliary backbone; empty for none. Its next blocks train for ``stage_epochs`` (0: never) if
@@ -177,6 +182,7 @@ class TrainConfig:
       ``coarse`` (patches at half size), ``detail`` (finer patches), ``features`` (an autoencoder), ``whole`` and
       ``second_whole`` (global statistics). ``places`` joins ``second_memory``, ``coarse`` and ``detail`` (``memory``
       and ``detail`` without an auxiliary backbone).
+    - ``left_out_scores`` are heads and detectors that are not trained.
     - ``escape_rate`` and ``escape_confidence`` are the escape guarantee. ``defect_rate`` is the line's share of
       defective parts (None: the labels' share).
     - ``curve_shares`` are the shares of the labels that the report's learning curve adds to the point of all labels
@@ -190,12 +196,15 @@ class TrainConfig:
     """
 
     seed: int = 7
+    speed: str = BALANCED
+    budget_ms: float = 0.0
     height: int = 0
     width: int = 0
     keep_shape: bool = True
     head: str = "dense"
     companion: str = "efficientnet-lite2"
     detectors: tuple[str, ...] = ("places", "features")
+    left_out_scores: tuple[str, ...] = ()
     backbone: str = "resnet18"
     backbone_scale: float = 0.5
     backbone_weights: str = "auto"
@@ -237,11 +246,15 @@ class TrainConfig:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self:
-        """Build a config. Raises ValueError for unknown names, so that no typo is ignored."""
+        """Build a config, with the settings of its speed where ``values`` names none.
+
+        Raises ValueError for unknown names, so that no typo is ignored, and for an unknown speed or budget."""
         names = {item.name for item in fields(cls)}
         unknown = sorted(set(values) - names)
         if unknown:
             raise ValueError(f"Unknown training settings: {', '.join(unknown)}. Known: {', '.join(sorted(names))}.")
+        check_budget(values.get("budget_ms", 0))
+        values = {**speed_settings(values), **values}
         costs = values.get("costs", {})
         lists = {name: tuple(values[name]) for name in LIST_SETTINGS if name in values}
         return cls(**{**values, **lists, "costs": costs if isinstance(costs, Costs) else Costs(**costs)})

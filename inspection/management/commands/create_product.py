@@ -1,7 +1,7 @@
 """Command ``create_product`` that creates a product and its registered model.
 
 ``create_product SLUG [--name NAME] [--fn-cost 5] [--fp-cost 1] [--defect-rate R] [--escape-promise 0.05]
-[--pick-strategy expected_cost]``
+[--pick-strategy expected_cost] [--speed balanced]``
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from inspection.models import PickStrategy
 from inspection.products.products import create_product
+from mltasks.vision.speeds import BALANCED, SPEEDS
 
-OPTION_NAMES = ("name", "fn_cost", "fp_cost", "defect_rate", "escape_promise", "pick_strategy")
+OPTION_NAMES = ("name", "fn_cost", "fp_cost", "defect_rate", "escape_promise", "pick_strategy", "speed")
 
 
 class Command(BaseCommand):
@@ -44,6 +45,9 @@ class Command(BaseCommand):
             choices=PickStrategy.values,
             default=PickStrategy.EXPECTED_COST.value,
             help="How the review queue ranks parts.",
+        )
+        parser.add_argument(
+            "--speed", choices=list(SPEEDS), default=BALANCED, help="How much the product's versions compute."
         )
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from mltasks.vision.data.decoding import region_size
 from mltasks.vision.data.image_header import ImageError
 from mltasks.vision.networks.trunk import STRIDE
+from mltasks.vision.speeds import SPEEDS
 from mltasks.vision.types import InputSize, Sample, TrainConfig
 
 # 4.8 times the pixels and computing time of 224 × 224: thin scratches need them.
@@ -33,15 +34,20 @@ def choose_input_size(regions: Sequence[tuple[float, float]], budget: int = PIXE
     return InputSize(min(longest, _round_to_stride(height * scale)), min(longest, _round_to_stride(width * scale)))
 
 
-def resolve_input_size(config: TrainConfig, samples: Sequence[Sample]) -> TrainConfig:
-    """Return the config with its size chosen where it is 0.
+def pixel_budget(config: TrainConfig) -> int:
+    """Return the most pixels that a derived input has at the config's speed."""
+    return round(PIXEL_BUDGET * SPEEDS[config.speed].pixel_share)
+
+
+def resolve_input_size(config: TrainConfig, samples: Sequence[Sample], budget: int = 0) -> TrainConfig:
+    """Return the config with its size chosen where it is 0, for ``budget`` pixels (0: those of the config's speed).
 
     Unreadable images are ignored here; training reports them."""
     if config.height and config.width:
         return config
     step = max(1, len(samples) // SAMPLED_IMAGES)
     regions = [region for sample in samples[::step] if (region := _region(sample))]
-    size = choose_input_size(regions) if regions else InputSize(MIN_SIDE, MIN_SIDE)
+    size = choose_input_size(regions, budget or pixel_budget(config)) if regions else InputSize(MIN_SIDE, MIN_SIDE)
     return replace(config, height=config.height or size.height, width=config.width or size.width)
 
 

@@ -26,6 +26,7 @@ from mltasks.vision.training.folds import FINAL, Fold, TrainingContext, split_in
 from mltasks.vision.training.learning_curve_trials import plan_trials, run_trials
 from mltasks.vision.training.out_of_fold import cross_fit, operating_point_of, predict_holdout
 from mltasks.vision.training.progress import Stage
+from mltasks.vision.training.speed.speed_checks import check_speed_settings
 from mltasks.vision.training.time_estimate import progress_shares
 from mltasks.vision.types import SEGMENTATION_RECIPE, Sample, Thresholds, TrainConfig
 
@@ -115,6 +116,7 @@ def check_config(config: TrainConfig) -> None:
         raise ValueError(f"The input size must be multiples of {STRIDE}, not {config.height} × {config.width}.")
     if config.head not in HEADS or not set(config.detectors) <= set(DETECTORS):
         raise ValueError(f"head must be one of {', '.join(HEADS)}; detectors must be among {', '.join(DETECTORS)}.")
+    check_speed_settings(config)
     if config.backbone_scale not in BACKBONE_SCALES:
         raise ValueError(f"backbone_scale must be 1 or 0.5, not {config.backbone_scale}.")
     if config.companion not in AUX_BACKBONES:

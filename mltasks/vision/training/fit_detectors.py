@@ -77,10 +77,11 @@ def _broad_memory(detectors: Mapping[str, Head]) -> PatchMemory | None:
 
 
 def enabled_detectors(config: TrainConfig) -> list[str]:
-    """Return the config's detectors that work with its backbones.
+    """Return the config's detectors that work with its backbones and are not in its ``left_out_scores``.
 
     Without an auxiliary backbone, the detectors that need one are left out."""
-    return [name for name in config.detectors if config.companion or name not in AUX_DETECTORS]
+    absent = {*config.left_out_scores, *(() if config.companion else AUX_DETECTORS)}
+    return [name for name in config.detectors if name not in absent]
 
 
 def _fit_detector(name: str, data: TrainingData, good: Sequence[int], parts: Sequence[str], seed: int) -> Head:

@@ -30,6 +30,8 @@ CLASSIFIER_SHARE, DETECTORS_SHARE = {"dense": 0.75, "pooled": 0.8}, 0.5
 # Share of the segmentation head in the time of the classifiers, if blocks are fine-tuned
 SEGMENTATION_SHARE = 0.35
 FINE_TUNING_TITLE = "fine-tuning the auxiliary backbone"
+# Classifiers besides the segmentation head, which ``left_out_scores`` may name
+OPTIONAL_HEADS = ("texture", "second_texture", "second_stage")
 # The fold that leaves nothing out
 FINAL, FINAL_TITLE = "final", "final training on all parts"
 
@@ -150,15 +152,18 @@ def train_classifiers(
     data = context.data
     if data.config.head == SEGMENTATION_RECIPE:
         auxiliary = context.trunk.companion
-        tuned = auxiliary is not None and data.config.stage_epochs > 0
+        absent = data.config.left_out_scores
+        tuned = auxiliary is not None and data.config.stage_epochs > 0 and "second_stage" not in absent
         end = SEGMENTATION_SHARE if tuned else 1.0
         segmentation, curve = train_segmentation(data, train_indices, held_out, seed, stage.substage(0, end))
-        heads: dict[str, Head] = {SEGMENTATION: segmentation, "texture": fit_statistics_head(data, train_indices)}
-        if auxiliary is not None:
-            heads["second_texture"] = fit_statistics_head(data, train_indices, "aux_statistics")
-            if tuned:
-                part = stage.substage(end, 1, FINE_TUNING_TITLE)
-                heads["second_stage"] = fine_tune_blocks(auxiliary, data, train_indices, seed, part)
+        heads: dict[str, Head] = {SEGMENTATION: segmentation}
+        sources = {"texture": "statistics"} | ({} if auxiliary is None else {"second_texture": "aux_statistics"})
+        for name, source in sources.items():
+            if name not in absent:
+                heads[name] = fit_statistics_head(data, train_indices, source)
+        if auxiliary is not None and tuned:
+            part = stage.substage(end, 1, FINE_TUNING_TITLE)
+            heads["second_stage"] = fine_tune_blocks(auxiliary, data, train_indices, seed, part)
         return FoldModels(heads, curve, len(curve))
     # The pooled head stops early, on a fifth of the training parts.
     train, validation = inner_split([context.samples[index] for index in train_indices], derive_seed(seed, "inner"))

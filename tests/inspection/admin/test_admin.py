@@ -75,6 +75,9 @@ def test_a_new_product_has_its_registered_model(admin_client: Client) -> None:
         {"fn_cost": "nan"},
         {"pick_strategy": "x"},
         {"training_settings": '{"epoch": 1}'},
+        {"training_settings": '{"speed": "fast"}'},
+        {"speed": "quick"},
+        {"budget_ms": "-1"},
     ],
 )
 def test_it_refuses_a_product_that_can_not_be(wrong: dict[str, str], admin_client: Client, product: Product) -> None:
@@ -130,6 +133,38 @@ def test_it_refuses_training_settings_that_no_database_keeps(admin_client: Clien
     form = product_form(training_settings=text, reason="A try.", retrain_nightly="on")
     answer = admin_client.post(f"/admin/inspection/product/{product.pk}/change/", form)
     assert answer.status_code == 200 and "training_settings" in answer.context["adminform"].form.errors
+    product.refresh_from_db()
+    assert product.training_settings == {}
+
+
+def test_speed_and_time_budget_are_fields_of_their_own(admin_client: Client) -> None:
+    new = product_form(speed="fast", budget_ms="40", training_settings='{"folds": 3}')
+    assert admin_client.post("/admin/inspection/product/add/", new).status_code == 302
+    made = Product.objects.get()
+    assert made.training_settings == {"folds": 3, "speed": "fast", "budget_ms": 40}
+    config = made.train_config()
+    assert (config.speed, config.budget_ms, config.stage_epochs, config.folds) == ("fast", 40, 0, 3)
+
+    address = f"/admin/inspection/product/{made.pk}/change/"
+    form = admin_client.get(address).context["adminform"].form
+    assert (form["speed"].value(), form["budget_ms"].value()) == ("fast", 40)
+    assert form["training_settings"].value() == '{"folds": 3}'
+
+    # A script's form without these fields leaves them as they are.
+    assert admin_client.post(address, product_form(training_settings='{"folds": 4}', reason="More.")).status_code == 302
+    made.refresh_from_db()
+    assert made.training_settings == {"folds": 4, "speed": "fast", "budget_ms": 40}
+
+    slower = product_form(speed="balanced", budget_ms="", reason="Quality first.")
+    assert admin_client.post(address, slower).status_code == 302
+    made.refresh_from_db()
+    assert made.training_settings == {"speed": "balanced", "budget_ms": 0}
+    assert made.train_config() == Product().train_config()
+
+
+def test_a_speed_that_is_left_alone_needs_no_reason(admin_client: Client, product: Product) -> None:
+    form = product_form(name="Phone case, black", speed="balanced", budget_ms="", retrain_nightly="on")
+    assert admin_client.post(f"/admin/inspection/product/{product.pk}/change/", form).status_code == 302
     product.refresh_from_db()
     assert product.training_settings == {}
 

@@ -49,6 +49,14 @@ def test_it_takes_the_order_of_the_review_queue() -> None:
     assert (plate.pick_strategy, tile.pick_strategy) == ("expected_cost", "diversity")
 
 
+def test_it_takes_the_speed() -> None:
+    run("create_product", "plate")
+    run("create_product", "tile", "--speed", "thorough")
+    plate, tile = Product.objects.order_by("slug")
+    assert (plate.training_settings, tile.training_settings) == ({}, {"speed": "thorough"})
+    assert (plate.train_config().backbone_scale, tile.train_config().backbone_scale) == (0.5, 1)
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -56,6 +64,7 @@ def test_it_takes_the_order_of_the_review_queue() -> None:
         ["a", "--fn-cost", "0"],
         ["a", "--fp-cost", "nan"],
         ["x" * 81],
+        ["a", "--speed", "quick"],
         ["a", "--defect-rate", "0"],
         ["a", "--defect-rate", "1"],
         ["a", "--defect-rate", "nan"],

@@ -1,0 +1,1 @@
+"""Fitting of a version to a speed: input size and scores within a time budget."""
