@@ -84,8 +84,13 @@ def _fusion_text(fusion: Mapping[str, Any]) -> str:
     if len(weights) == 1:
         text = _("{head}, alone").format(head=capfirst(_head_name(next(iter(weights)))))
     elif used:
-        heads = " + ".join(f"{_head_name(name)} × {weight:.2g}" for name, weight in used.items())
-        text = _("Weighted sum of scores: {heads}").format(heads=heads)
+        apart = {name: weight for name, weight in used.items() if name in fusion.get("detectors", ())}
+        labeled = _weighted_heads({name: weight for name, weight in used.items() if name not in apart})
+        text = _("Weighted sum of scores: {heads}").format(heads=labeled)
+        if apart:
+            text += _(". Its odds are added to those of the novelty scores: {heads}").format(
+                heads=_weighted_heads(apart)
+            )
     else:
         return ""
     unused = [_head_name(name) for name in weights if name not in used and len(weights) > 1]
@@ -95,6 +100,10 @@ def _fusion_text(fusion: Mapping[str, Any]) -> str:
         left_out = ", ".join(_head_name(name) for name in dropped)
         text += _(". Left out, because held-out parts are scored as well without them: {heads}").format(heads=left_out)
     return text
+
+
+def _weighted_heads(weights: Mapping[str, float]) -> str:
+    return " + ".join(f"{_head_name(name)} × {weight:.2g}" for name, weight in weights.items())
 
 
 def _operations_text(operations: Mapping[str, float]) -> str:

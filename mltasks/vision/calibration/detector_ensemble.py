@@ -9,12 +9,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from mltasks.vision.calibration.fusion import MIN_SCORE
+
 # Name of the ensemble among the detectors, and the detectors that do not localize
 ENSEMBLE = "together"
 NON_LOCALIZING = frozenset({"whole", "second_whole"})
 # Lower bound of a z-score: a part that a memory holds has a distance of 0, which must not outweigh the other detectors.
 MIN_ZSCORE = -3.0
-MIN_SCORE, MIN_DEVIATION = 1e-9, 1e-3
+MIN_DEVIATION = 1e-3
 Floats = NDArray[np.float64]
 
 

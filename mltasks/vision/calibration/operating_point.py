@@ -121,7 +121,9 @@ def fit_operating_point(
     names = [*([ENSEMBLE] if ensemble else []), *detectors, PIXEL_AUTOENCODER]
     detector = choose_detector({name: scores[name] for name in names}, targets, held_out.parts)
     free = _always_computed(detector, ensemble)
-    fusion = fit_selected_fusion(inputs, targets, held_out.parts, seed, costly=BACKBONE_SCORES, free=free)
+    fusion = fit_selected_fusion(
+        inputs, targets, held_out.parts, seed, detectors=detectors, costly=BACKBONE_SCORES, free=free
+    )
     inputs = {name: inputs[name] for name in fusion.weights}
     scales = {name: _threshold(held_out.peaks[name], targets, MAP_QUANTILE) for name in (*detectors, PIXEL_AUTOENCODER)}
     # Each map's worst cell counts, wherever it lies, so the scale of the mean map is rather too high.

@@ -34,12 +34,14 @@ def fit_selected_fusion(
     parts: Sequence[str],
     seed: int,
     *,
+    detectors: Collection[str] = (),
     costly: Collection[str] = (),
     free: Collection[str] = (),
 ) -> Fusion:
     """Fit the fusion of the scores that lower the log loss; ``dropped`` names the others.
 
     ``scores`` by name, each ``[n]``, ``targets`` ``[n]`` in {0, 1} and ``parts`` ``[n]`` are those of held-out images.
+    ``detectors`` form a sum of their own, as in ``fit_fusion``, if the log loss of all scores is lower with it.
     ``costly`` scores need a backbone of their own, ``free`` ones are computed anyway. A score of weight 0 that is not
     free is always left out. The same arguments give the same
     fusion. Raises ValueError as ``fit_fusion``.
@@ -50,10 +52,17 @@ def fit_selected_fusion(
     if fewest < MIN_PARTS_PER_CLASS:
         return fusion
     fold = assign_part_folds(defective, min(FOLDS, fewest), np.random.default_rng(seed))[part]
-    kept, losses, dropped = list(scores), _part_losses(scores, targets, part, fold), dict[str, float]()
+    one_sum, two_sums = (_part_losses(scores, targets, part, fold, apart) for apart in ((), detectors))
+    if two_sums.mean() < one_sum.mean():
+        losses, fusion = two_sums, fit_fusion(scores, targets, detectors)
+    else:
+        losses, detectors = one_sum, ()
+    kept, dropped = list(scores), dict[str, float]()
     while len(kept) > 1:
         candidates = [name for name in kept if name not in free]
-        without = {name: _part_losses(_without(scores, kept, name), targets, part, fold) for name in candidates}
+        without = {
+            name: _part_losses(_without(scores, kept, name), targets, part, fold, detectors) for name in candidates
+        }
         rises = {name: without[name] - losses for name in candidates}
         needless = [
             name
@@ -65,7 +74,7 @@ def fit_selected_fusion(
         least = min(needless, key=lambda name: (name not in costly, rises[name].mean()))
         dropped[least] = round(float(rises[least].mean()), 6)
         kept.remove(least)
-        losses, fusion = without[least], fit_fusion({name: scores[name] for name in kept}, targets)
+        losses, fusion = without[least], fit_fusion({name: scores[name] for name in kept}, targets, detectors)
     return replace(fusion, dropped=dropped)
 
 
@@ -78,7 +87,11 @@ def _without(scores: Mapping[str, Sequence[float]], kept: Sequence[str], left_ou
 
 
 def _part_losses(
-    scores: Mapping[str, Sequence[float]], targets: Sequence[int], part: NDArray[np.intp], fold: NDArray[np.int64]
+    scores: Mapping[str, Sequence[float]],
+    targets: Sequence[int],
+    part: NDArray[np.intp],
+    fold: NDArray[np.int64],
+    detectors: Collection[str],
 ) -> Floats:
     """Return each part's held-out log loss ``[p]``; both classes weigh the same, as in the fit."""
     y = np.asarray(targets)
@@ -86,7 +99,8 @@ def _part_losses(
     losses = np.zeros(len(y))
     for number in range(fold.max() + 1):
         out = fold == number
-        fitted = fit_weights({name: values[~out].tolist() for name, values in arrays.items()}, y[~out].tolist())
+        inside = {name: values[~out].tolist() for name, values in arrays.items()}
+        fitted = fit_weights(inside, y[~out].tolist(), detectors)
         logits = fitted.logits({name: values[out].tolist() for name, values in arrays.items()})
         losses[out] = np.logaddexp(0, np.where(y[out] == 1, -logits, logits))
     shares = np.bincount(y, minlength=2)[y] * 2

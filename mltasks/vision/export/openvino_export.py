@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mltasks.vision.calibration.detector_ensemble import ENSEMBLE, MIN_SCORE, MIN_ZSCORE
+from mltasks.vision.calibration.detector_ensemble import ENSEMBLE, MIN_ZSCORE
+from mltasks.vision.calibration.fusion import MIN_SCORE
 from mltasks.vision.calibration.operating_point import LABELED_MEMORY, PIXEL_AUTOENCODER, SEGMENTATION, OperatingPoint
 from mltasks.vision.heads.classifier import Head
 from mltasks.vision.heads.pixel_autoencoder import PixelAutoencoder, average_pool, pool_factor
@@ -96,15 +97,16 @@ class ServingModel(nn.Module):
         features = self.trunk(rgb)
         error, error_cells = self.autoencoder.errors(average_pool(rgb, self.factor))
         outputs: dict[str, tuple[Tensor, Tensor]] = {name: head(features) for name, head in self.heads.items()}
-        fused = [outputs[name] for name in self.fusion.weights]
-        logit = self._fuse([logits for logits, _ in fused])
+        names = self.fusion.weights
+        logit = self._fuse({name: outputs[name][0] for name in names})
         if SEGMENTATION in outputs:
             evidence = outputs[SEGMENTATION][1]
         else:
-            evidence = self._fuse(_resize_to_finest([cells for _, cells in fused]))
-        score, cells = self._novelty({**outputs, PIXEL_AUTOENCODER: (error, error_cells)})
+            cells = _resize_to_finest([outputs[name][1] for name in names])
+            evidence = self._fuse(dict(zip(names, cells, strict=True)))
+        score, novel_cells = self._novelty({**outputs, PIXEL_AUTOENCODER: (error, error_cells)})
         labeled_novelty = outputs[LABELED_MEMORY][0] if LABELED_MEMORY in outputs else score
-        return logit, error, evidence, cells, score, labeled_novelty, self.embedder(features)
+        return logit, error, evidence, novel_cells, score, labeled_novelty, self.embedder(features)
 
     def _novelty(self, outputs: Mapping[str, tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
         """Return the deciding detector's score and the anomaly map.
@@ -121,10 +123,17 @@ class ServingModel(nn.Module):
         ]
         return F.softplus(torch.stack(standard).mean(0)), maps
 
-    def _fuse(self, terms: Sequence[Tensor]) -> Tensor:
-        weights = self.fusion.weights.values()
-        weighted = [weight * term for weight, term in zip(weights, terms, strict=True)]
-        return torch.stack(weighted).sum(0) + self.fusion.bias
+    def _fuse(self, terms: Mapping[str, Tensor]) -> Tensor:
+        """Return ``Fusion.logits``, in tensors."""
+        detectors = self.fusion.detectors
+        labeled = self._sum({name: term for name, term in terms.items() if name not in detectors}) + self.fusion.bias
+        if not detectors:
+            return labeled
+        novel = self._sum({name: terms[name].clamp_min(MIN_SCORE).log() for name in detectors})
+        return labeled + F.softplus(novel + self.fusion.detector_bias - labeled)
+
+    def _sum(self, terms: Mapping[str, Tensor]) -> Tensor:
+        return torch.stack([self.fusion.weights[name] * term for name, term in terms.items()]).sum(0)
 
 
 def _resize_to_finest(maps: Sequence[Tensor]) -> list[Tensor]:

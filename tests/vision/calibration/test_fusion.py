@@ -52,11 +52,12 @@ def test_together_they_are_no_worse_than_the_best_on_new_parts() -> None:
 )
 def test_no_weight_is_ever_negative_or_infinite(rows: list[tuple[float, float, int]]) -> None:
     one, other, targets = zip(*rows, strict=True)
-    fusion = fit_fusion({"one": one, "other": other}, targets)
+    for detectors in ((), ("other",)):
+        fusion = fit_fusion({"one": one, "other": other}, targets, detectors)
 
-    assert min(fusion.weights.values()) >= 0
-    assert np.isfinite([*fusion.weights.values(), fusion.bias]).all()
-    assert np.isfinite(fusion.logits({"one": one, "other": other})).all()
+        assert min(fusion.weights.values()) >= 0
+        assert np.isfinite([*fusion.weights.values(), fusion.bias, fusion.detector_bias]).all()
+        assert np.isfinite(fusion.logits({"one": one, "other": other})).all()
 
 
 def test_units_do_not_matter() -> None:
@@ -93,12 +94,51 @@ def test_a_score_that_is_always_the_same_does_no_harm() -> None:
     assert ranking_accuracy(fusion.logits({"good": scores["good"], "flat": [3.0] * 40}), targets) > 0.8
 
 
+def mixture(count: int = 600, seed: int = 4) -> tuple[dict[str, list[float]], list[int]]:
+    """Defects of two kinds: half are known to the classifier and look usual, half are novel and unknown to it."""
+    generator = np.random.default_rng(seed)
+    targets = np.arange(count) % 2
+    known = np.arange(count) % 4 == 1
+    classifier = generator.normal(size=count) + 4 * known
+    memory = np.exp(0.3 * generator.normal(size=count) + 1.2 * (targets & ~known))
+    return {"classifier": classifier.tolist(), "memory": memory.tolist()}, targets.tolist()
+
+
+def test_an_ordinary_novelty_does_not_count_against_a_known_defect() -> None:
+    scores, targets = mixture()
+    new, new_targets = mixture(4000, seed=5)
+    one_sum, two_sums = fit_fusion(scores, targets), fit_fusion(scores, targets, ("memory",))
+
+    assert two_sums.detectors == ["memory"] and not one_sum.detectors
+    assert (
+        ranking_accuracy(two_sums.logits(new), new_targets) > ranking_accuracy(one_sum.logits(new), new_targets) + 0.01
+    )
+    # The odds of both kinds of evidence are added: 2 and 1 are 3.
+    fusion = Fusion({"classifier": 1.0, "memory": 1.0}, 0.0, detectors=["memory"])
+    logit = fusion.logits({"classifier": [np.log(2.0)], "memory": [1.0]})
+    assert logit[0] == pytest.approx(np.log(3.0))
+
+
+def test_detectors_alone_are_one_sum() -> None:
+    scores, targets = random_scores()
+
+    assert fit_fusion(scores, targets, tuple(scores)) == fit_fusion(scores, targets)
+
+
+def test_a_part_that_a_memory_holds_has_a_finite_logit() -> None:
+    scores, targets = mixture()
+    scores["memory"][0] = 0.0
+    fusion = fit_fusion(scores, targets, ("memory",))
+
+    assert np.isfinite(fusion.logits(scores)).all()
+
+
 def test_no_part_has_no_logit() -> None:
     assert fit_fusion(*random_scores()).logits({name: [] for name in random_scores()[0]}).shape == (0,)
 
 
 def test_json_brings_back_the_same_weights() -> None:
-    fusion = fit_fusion(*random_scores())
+    fusion = fit_fusion(*mixture(), ("memory",))
 
     assert Fusion(**json.loads(json.dumps(fusion.to_json(), allow_nan=False))) == fusion
 

@@ -73,6 +73,22 @@ def test_too_few_parts_keep_every_score() -> None:
     assert not fusion.dropped
 
 
+def test_detectors_are_a_sum_of_their_own_where_they_see_other_defects() -> None:
+    noise, targets, parts = held_out(600, classifier=0.0, memory=0.0)
+    kind = np.arange(600) % 4
+
+    def fused(classifier_gain: object, memory_gain: object) -> list[str]:
+        scores = {
+            "classifier": (noise["classifier"] + np.asarray(classifier_gain)).tolist(),
+            "memory": np.exp(0.3 * (noise["memory"] + np.asarray(memory_gain))).tolist(),
+        }
+        return fit_selected_fusion(scores, targets, parts, 7, detectors=("memory",)).detectors
+
+    assert fused(4 * (kind == 1), 4 * (kind == 3)) == ["memory"]
+    both = 1.5 * np.array(targets)
+    assert fused(both, both) == []
+
+
 def test_the_same_scores_give_the_same_choice() -> None:
     given = held_out(60, strong=1.0, weak=0.3, noise=0.0)
 

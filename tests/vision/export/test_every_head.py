@@ -83,7 +83,8 @@ def everything_at_once(auxiliary: AuxiliaryBackbone | None, scale: float) -> Ser
     heads = every_head(auxiliary)
     fused = [name for name in heads if name != LABELED_MEMORY]
     together = {name: (0.5, 0.5) for name in fused if name not in CLASSIFIERS}
-    fusion = Fusion({name: 0.1 + 0.05 * number for number, name in enumerate(fused)}, -1.0)
+    weights = {name: 0.1 + 0.05 * number for number, name in enumerate(fused)}
+    fusion = Fusion(weights, -1.0, detectors=list(together), detector_bias=0.3)
     setting = make_operating_point(fusion, ENSEMBLE, together)
     trunk = Trunk(load_backbone("resnet18", "random")[0], auxiliary, scale)
     return ServingModel(trunk, heads, PixelAutoencoder(), setting, (64, 96)).eval()
