@@ -126,7 +126,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--init", default="random", help="weights to start from: random, shipped or a file")
     parser.add_argument("--learning-rate", type=float, default=2e-3, help="lower with --init (default %(default)s)")
     parser.add_argument("--detail", type=float, default=0.0, help="loss weight at stride 4 (default %(default)s)")
-    parser.add_argument("--teacher", choices=TEACHERS, default=TEACHERS[0], help="default %(default)s")
+    parser.add_argument("--teacher", choices=TEACHERS, default="efficientnet_lite2", help="default %(default)s")
     parser.add_argument("--float32", action="store_true", help="compute in 32 bits, for processors without bfloat16")
     parser.add_argument("--threads", type=int, default=1, help="the weights depend on them (default %(default)s)")
     parser.add_argument("--out", type=Path, default=WEIGHTS_DIR / BACKBONES["resnet18"].shipped_file)
