@@ -16,11 +16,23 @@ from django.core.exceptions import ImproperlyConfigured
 _LOOPBACK = {"localhost", "127.0.0.1", "[::1]", "::1", ".localhost", "testserver"}
 _MIN_KEY_LENGTH, _MIN_TOKEN_LENGTH, _MIN_DISTINCT_CHARACTERS = 40, 20, 10
 _PLACEHOLDERS = ("insecure", "changeme", "change-me", "replace", "example", "your-secret", "secret-key")
-# Equal to the names in mltasks.vision.networks.backbones, which imports torch and so cannot be imported here.
-KNOWN_BACKBONES = frozenset({"resnet18"})
+# Equal to the names in mltasks.vision.networks.feature_networks, which imports torch and so cannot be imported here.
+KNOWN_BACKBONES = frozenset(
+    {
+        "convnext_tiny",
+        "efficientnet_b0",
+        "efficientnet_lite0",
+        "efficientnet_lite1",
+        "efficientnet_lite2",
+        "mobilenet_v3_large",
+        "resnet18",
+        "resnet50",
+        "wide_resnet50_2",
+    }
+)
 _BUCKET_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{2,62}")
 _HTTP_ADDRESS = re.compile(r"https?://[^\s/?#]+/?")
-_WEIGHT_NAMES = frozenset({"auto", "imagenet", "shipped", "random"})
+_WEIGHT_NAMES = frozenset({"auto", "imagenet", "packaged", "shipped", "random"})
 
 
 def register_checks() -> None:

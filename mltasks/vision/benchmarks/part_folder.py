@@ -8,14 +8,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import nn
 
 from mltasks.vision.benchmarks.protocol import Bench
 from mltasks.vision.data.duplicate_groups import file_group, group_samples
-from mltasks.vision.networks.backbones import WeightsSource, load_backbone
-from mltasks.vision.networks.compute import derive_seed
+from mltasks.vision.networks.backbones import WeightsSource
 from mltasks.vision.networks.input_size import resolve_input_size
 from mltasks.vision.training.features.feature_bank import TrainingData, build_feature_bank
 from mltasks.vision.training.fit import build_trunk, check_config
@@ -85,10 +82,7 @@ def prepare_parts(samples: Sequence[Sample], augmented: Collection[int], bench: 
     """
     config = resolve_input_size(bench.config, samples)
     check_config(config)
-    torch.manual_seed(derive_seed(config.seed, "backbone"))
-    network, weights = load_backbone(config.backbone, config.backbone_weights)
-    trunk = build_trunk(network, config)
+    trunk, weights = build_trunk(config)
     bank = build_feature_bank(samples, augmented, trunk, config, bench.compute, bench.stage)
     data = TrainingData(bank, np.array([sample.target for sample in samples]), config, bench.compute)
-    layer4: nn.Module = network.get_submodule("layer4")
-    return PreparedParts(list(samples), TrainingContext(samples, data, trunk, layer4), weights)
+    return PreparedParts(list(samples), TrainingContext(samples, data, trunk), weights)

@@ -1,4 +1,4 @@
-"""Classifier heads on the frozen ResNet18 and the auxiliary backbone.
+"""Classifier heads on the frozen backbone and the auxiliary backbone.
 
 ResNet: He et al., "Deep Residual Learning for Image Recognition", CVPR 2016. ``PooledHead`` is the project's first
 recipe, kept for comparison: layer4 is trained, and the average over all positions decides."""
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mltasks.vision.networks.auxiliary_backbone import TRAINABLE_CHANNELS, AuxiliaryBackbone
+from mltasks.vision.networks.auxiliary_backbone import AuxiliaryNetwork
 from mltasks.vision.networks.trunk import LAYER4_CHANNELS, FeatureMaps
 
 
@@ -54,11 +54,11 @@ class PooledHead(Head):
 
     The cell logits are its class activation map."""
 
-    def __init__(self, layer4: nn.Module, dropout: float) -> None:
+    def __init__(self, layer4: nn.Module, dropout: float, channels: int = LAYER4_CHANNELS) -> None:
         super().__init__()
         self.layer4 = copy.deepcopy(layer4).requires_grad_(True)
         self.dropout = nn.Dropout(dropout)
-        self.linear = nn.Linear(LAYER4_CHANNELS, 1)
+        self.linear = nn.Linear(channels, 1)
 
     def forward(self, features: FeatureMaps) -> tuple[Tensor, Tensor]:
         maps = self.layer4(features.layer3)
@@ -73,23 +73,23 @@ class FineTunedHead(Head):
     Mean and maximum of every channel over all positions decide: the mean responds to surfaces, the maximum to
     scratches. A cell's logit is the image's logit if all cells were like it."""
 
-    def __init__(self, auxiliary: AuxiliaryBackbone, dropout: float) -> None:
+    def __init__(self, auxiliary: AuxiliaryNetwork, dropout: float) -> None:
         super().__init__()
         self.blocks = auxiliary.trainable_blocks()
         self.dropout = nn.Dropout(dropout)
-        self.linear = nn.Linear(2 * TRAINABLE_CHANNELS, 1)
+        self.linear = nn.Linear(2 * auxiliary.trainable_channels, 1)
         # Near zero: large random weights would disturb the pretrained blocks.
         nn.init.normal_(self.linear.weight, std=0.01)
 
     def logits_and_maps(self, aux_maps: Tensor) -> tuple[Tensor, Tensor]:
-        """Return logits ``[N]`` for maps ``[N, 120, h, w]``, and maps ``[N, 208, h/2, w/2]``."""
+        """Return logits ``[N]`` for maps ``[N, 120, h, w]``, and maps ``[N, 208, h/2, w/2]`` (EfficientNet-Lite2)."""
         maps: Tensor = self.blocks(aux_maps)
         pooled = torch.cat([maps.mean((2, 3)), maps.amax((2, 3))], 1)
         return self.linear(self.dropout(pooled)).squeeze(1), maps
 
     def forward(self, features: FeatureMaps) -> tuple[Tensor, Tensor]:
         logits, maps = self.logits_and_maps(features.aux_maps)
-        weight = self.linear.weight.view(2, TRAINABLE_CHANNELS).sum(0)
+        weight = self.linear.weight.view(2, -1).sum(0)
         cells: Tensor = (maps * weight.view(1, -1, 1, 1)).sum(1) + self.linear.bias
         return logits, cells
 

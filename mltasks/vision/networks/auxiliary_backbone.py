@@ -1,4 +1,4 @@
-"""Auxiliary backbone: EfficientNet-Lite2 with frozen ImageNet weights, besides the ResNet18.
+"""Auxiliary backbone: by default EfficientNet-Lite2 with frozen ImageNet weights, besides the ResNet18.
 
 Network and weights come from Python packages, so a plant needs no internet. ImageNet adds knowledge of photographs that
 the drawn images behind the shipped ResNet18 lack. Its input is normalized for illumination. It sees a part at full size
@@ -18,7 +18,6 @@ from mltasks.vision.networks.gradient_descent import Frozen
 from mltasks.vision.networks.illumination import normalize_illumination
 
 EFFICIENTNET_LITE2 = "efficientnet-lite2"
-AUX_BACKBONES = ("", EFFICIENTNET_LITE2)
 # Last blocks at strides 8, 16 and 32; the maps at strides 8 and 16 are used as maps
 TAP_BLOCKS = (6, 14, 20)
 CHANNELS = (48, 120, 352)
@@ -44,6 +43,8 @@ def map_statistics(*maps: Tensor) -> Tensor:
 class AuxiliaryFeatures(NamedTuple):
     """Features of N images: maps at full size, the map at half size, and statistics.
 
+    The channels are those of EfficientNet-Lite2; other networks have others.
+
     - ``fine`` ``[N, 48, H/8, W/8]`` and ``maps`` ``[N, 120, H/16, W/16]``
     - ``coarse`` ``[N, 120, H/32, W/32]``: the map at stride 16 of the half-size image
     - ``statistics`` ``[N, 1560]`` of the full-size maps at strides 8, 16 and 32"""
@@ -54,8 +55,36 @@ class AuxiliaryFeatures(NamedTuple):
     statistics: Tensor
 
 
-class AuxiliaryBackbone(Frozen):
-    """Frozen network from RGB float32 ``[N, 3, H, W]`` in [0, 1] to ``AuxiliaryFeatures``."""
+class AuxiliaryNetwork(Frozen):
+    """Frozen network from RGB float32 ``[N, 3, H, W]`` in [0, 1] to ``AuxiliaryFeatures``.
+
+    ``trainable_channels`` is the number of output channels of ``trainable_blocks``."""
+
+    trainable_channels: int
+
+    def trainable_blocks(self) -> nn.Module:
+        """Return a trainable copy of the blocks behind the stride-16 map, from its channels to a map at stride 32."""
+        raise NotImplementedError
+
+    def full_maps(self, normalized: Tensor) -> list[Tensor]:
+        """Return the maps at strides 8, 16 and 32 of an image with normalized illumination."""
+        raise NotImplementedError
+
+    def coarse_map(self, halved: Tensor) -> Tensor:
+        """Return the map at stride 16 of a half-size image with normalized illumination."""
+        raise NotImplementedError
+
+    def forward(self, rgb: Tensor) -> AuxiliaryFeatures:
+        normalized = normalize_illumination(rgb)
+        maps = self.full_maps(normalized)
+        coarse = self.coarse_map(F.avg_pool2d(normalized, COARSE_SCALE))
+        return AuxiliaryFeatures(maps[0], maps[1], coarse, map_statistics(*maps))
+
+
+class AuxiliaryBackbone(AuxiliaryNetwork):
+    """Default auxiliary backbone: EfficientNet-Lite2."""
+
+    trainable_channels = TRAINABLE_CHANNELS
 
     def __init__(self) -> None:
         super().__init__()
@@ -71,8 +100,12 @@ class AuxiliaryBackbone(Frozen):
         first = TAP_BLOCKS[1] + 1
         return nn.Sequential(*(FoldedBlock(block) for block in self.network.blocks[first : first + TRAINABLE_BLOCKS]))
 
-    def forward(self, rgb: Tensor) -> AuxiliaryFeatures:
-        normalized = normalize_illumination(rgb)
-        maps = self.network(normalized)
-        [coarse] = self.network.maps_after(F.avg_pool2d(normalized, COARSE_SCALE), (COARSE_BLOCK,))
-        return AuxiliaryFeatures(maps[0], maps[1], coarse, map_statistics(*maps))
+    def full_maps(self, normalized: Tensor) -> list[Tensor]:
+        """Return the maps after the tapped blocks."""
+        maps: list[Tensor] = self.network(normalized)
+        return maps
+
+    def coarse_map(self, halved: Tensor) -> Tensor:
+        """Return the map after a middle block at stride 16."""
+        [coarse] = self.network.maps_after(halved, (COARSE_BLOCK,))
+        return coarse

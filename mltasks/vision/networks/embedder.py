@@ -14,9 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mltasks.vision.networks.auxiliary_backbone import AUX_STRIDE8_CHANNELS
 from mltasks.vision.networks.calibration_images import MIN_DEVIATION
-from mltasks.vision.networks.trunk import EMPTY, LAYER2_CHANNELS, FeatureMaps, Trunk
+from mltasks.vision.networks.trunk import EMPTY, FeatureMaps, Trunk
 from mltasks.vision.types import EMBEDDING_DIMENSIONS, EMBEDDING_RECIPE
 
 SEED = 0
@@ -26,10 +25,11 @@ SPACE_ID_DIGITS = 32
 class Embedder(nn.Module):
     """Module from ``FeatureMaps`` to embeddings of length 1, ``[N, 256]``.
 
-    ``mean`` and ``deviation`` ``[d]`` are those of the statistics."""
+    ``mean`` and ``deviation`` ``[d]`` are those of the statistics, ``fine_channels`` the trunk's."""
 
-    def __init__(self, mean: Tensor, deviation: Tensor) -> None:
+    def __init__(self, mean: Tensor, deviation: Tensor, fine_channels: int) -> None:
         super().__init__()
+        self.fine_channels = fine_channels
         weights = random_projection(len(mean)) / deviation.clamp_min(MIN_DEVIATION).unsqueeze(1)
         self.register_buffer("weights", weights.contiguous())
         self.register_buffer("bias", -(mean @ weights))
@@ -37,23 +37,23 @@ class Embedder(nn.Module):
         self.bias: Tensor
 
     def forward(self, features: FeatureMaps) -> Tensor:
-        return F.normalize(embedding_statistics(features) @ self.weights + self.bias, dim=1)
+        return F.normalize(embedding_statistics(features, self.fine_channels) @ self.weights + self.bias, dim=1)
 
 
 def build_embedder(trunk: Trunk) -> Embedder:
     """Build a trunk's embedder without torch random numbers; the same trunk gives the same one."""
-    rows = embedding_statistics(trunk.calibration_features)
-    return Embedder(rows.mean(0), rows.std(0))
+    rows = embedding_statistics(trunk.calibration_features, trunk.fine_channels)
+    return Embedder(rows.mean(0), rows.std(0), trunk.fine_channels)
 
 
-def embedding_statistics(features: FeatureMaps) -> Tensor:
+def embedding_statistics(features: FeatureMaps, fine_channels: int) -> Tensor:
     """Return mean, deviation and maximum per channel of the two deepest maps, ``[N, d]``.
 
-    The maps are the auxiliary backbone's if there is one, else the ResNet18's. The padding of the input mirrors the
-    part, so it changes them little."""
+    The maps are the auxiliary backbone's if there is one, else the backbone's; the finest has ``fine_channels``. The
+    padding of the input mirrors the part, so it changes them little."""
     if features.aux_statistics is EMPTY:
-        return features.statistics[:, 3 * LAYER2_CHANNELS :]
-    return features.aux_statistics[:, 3 * AUX_STRIDE8_CHANNELS :]
+        return features.statistics[:, 3 * fine_channels :]
+    return features.aux_statistics[:, 3 * fine_channels :]
 
 
 def random_projection(size: int) -> Tensor:

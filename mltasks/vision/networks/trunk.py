@@ -9,22 +9,25 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mltasks.vision.networks.auxiliary_backbone import AuxiliaryBackbone, AuxiliaryFeatures, map_statistics
+from mltasks.vision.networks.auxiliary_backbone import AuxiliaryFeatures, AuxiliaryNetwork, map_statistics
 from mltasks.vision.networks.calibration_images import calibration_images
+from mltasks.vision.networks.feature_networks.feature_network import IMAGENET_NORM, FeatureNetwork
+from mltasks.vision.networks.feature_networks.torchvision_networks import split_resnet
 from mltasks.vision.networks.gradient_descent import Frozen
 
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
+IMAGENET_MEAN, IMAGENET_DEVIATION = IMAGENET_NORM.mean, IMAGENET_NORM.deviation
 STRIDE = 32
-LAYER2_CHANNELS, LAYER3_CHANNELS, LAYER4_CHANNELS = 128, 256, 512
+LAYER2_CHANNELS, LAYER3_CHANNELS, LAYER4_CHANNELS = RESNET18_CHANNELS = 128, 256, 512
 # Mean, deviation and maximum of every channel of the three maps
-STATISTICS_SIZE = 3 * (LAYER2_CHANNELS + LAYER3_CHANNELS + LAYER4_CHANNELS)
+STATISTICS_SIZE = 3 * sum(RESNET18_CHANNELS)
 EMPTY = torch.empty(0)
 SMOOTHING_KERNEL = (1.0, 2.0, 1.0)
 
 
 class FeatureMaps(NamedTuple):
     """Feature maps of N images; h and w are a 16th of the input of the backbone or the auxiliary backbone.
+
+    The channels are those of ResNet18 and EfficientNet-Lite2; other networks have others.
 
     Backbone, at ``Trunk.scale`` of the image's size:
 
@@ -52,24 +55,28 @@ class FeatureMaps(NamedTuple):
 class Trunk(Frozen):
     """Frozen backbone at a ``scale`` of the image's size, with an optional auxiliary backbone at full size.
 
-    It maps RGB float32 ``[N, 3, H, W]`` in [0, 1] to ``FeatureMaps``; ``scale`` is 1 or 0.5."""
+    It maps RGB float32 ``[N, 3, H, W]`` in [0, 1] to ``FeatureMaps``; ``scale`` is 1 or 0.5. ``network`` is a feature
+    network or torchvision's ResNet18. ``fine_channels`` is the number of channels of ``fine``."""
 
-    def __init__(self, network: nn.Module, auxiliary: AuxiliaryBackbone | None = None, scale: float = 1.0) -> None:
+    def __init__(
+        self, network: FeatureNetwork | nn.Module, auxiliary: AuxiliaryNetwork | None = None, scale: float = 1.0
+    ) -> None:
         super().__init__()
-        names = ("conv1", "bn1", "relu", "maxpool", "layer1", "layer2")
-        self.early = nn.Sequential(*(network.get_submodule(name) for name in names))
-        self.layer3 = network.get_submodule("layer3")
-        self.layer4 = copy.deepcopy(network.get_submodule("layer4"))
+        if not isinstance(network, FeatureNetwork):
+            network = FeatureNetwork("resnet18", split_resnet(network), RESNET18_CHANNELS, IMAGENET_NORM)
+        self.early, self.layer3, last = network.stages
+        self.layer4 = copy.deepcopy(last)
         self.companion = auxiliary
         self.shrinking = round(1 / scale)
-        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1))
-        self.register_buffer("deviation", torch.tensor(IMAGENET_DEVIATION).view(1, 3, 1, 1))
+        self.register_buffer("mean", network.mean)
+        self.register_buffer("deviation", network.deviation)
         self.mean: Tensor
         self.deviation: Tensor
         self.requires_grad_(False)
         self.eval()
         with torch.no_grad():
             drawn = self(calibration_images())
+        self.fine_channels: int = drawn.fine.shape[1]
         self._calibration_statistics = drawn.statistics, drawn.aux_statistics
 
     def forward(self, rgb: Tensor) -> FeatureMaps:
@@ -98,7 +105,7 @@ def box_smooth(maps: Tensor) -> Tensor:
 
 
 def backbone_patches(features: FeatureMaps) -> Tensor:
-    """Return the backbone's smoothed layer2 and layer3 maps, ``[N, 384, h, w]``."""
+    """Return the backbone's smoothed layer2 and layer3 maps, ``[N, 384, h, w]`` for ResNet18."""
     return torch.cat([box_smooth(features.layer2), box_smooth(features.layer3)], 1)
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from mltasks.vision.data.augmentation import random_flip
 from mltasks.vision.heads.classifier import FineTunedHead
-from mltasks.vision.networks.auxiliary_backbone import AuxiliaryBackbone
+from mltasks.vision.networks.auxiliary_backbone import AuxiliaryNetwork
 from mltasks.vision.networks.compute import derive_seed
 from mltasks.vision.networks.gradient_descent import gradient_step, half_cosine, smoothed_loss
 from mltasks.vision.training.features.feature_bank import TrainingData
@@ -26,7 +26,7 @@ DROPOUT, WEIGHT_DECAY = 0.3, 0.05
 
 
 def fine_tune_blocks(
-    auxiliary: AuxiliaryBackbone, data: TrainingData, train: Sequence[int], seed: int, stage: Stage
+    auxiliary: AuxiliaryNetwork, data: TrainingData, train: Sequence[int], seed: int, stage: Stage
 ) -> FineTunedHead:
     """Train on the indices in ``train`` for ``config.stage_epochs``, both classes equally often.
 

@@ -10,14 +10,14 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
-from torch import nn
 
 from mltasks.vision.calibration.operating_point import PIXEL_AUTOENCODER, OperatingPoint
 from mltasks.vision.evaluation.learning_curve import CurvePrediction
 from mltasks.vision.evaluation.predictions import EvaluationProtocol, Prediction
-from mltasks.vision.networks.auxiliary_backbone import AUX_BACKBONES, AuxiliaryBackbone
-from mltasks.vision.networks.backbones import WeightsSource, load_backbone
+from mltasks.vision.networks.backbones import WeightsSource
 from mltasks.vision.networks.compute import Compute, derive_seed
+from mltasks.vision.networks.feature_networks.auxiliary_network import AUX_BACKBONES, build_auxiliary
+from mltasks.vision.networks.feature_networks.network_registry import FEATURE_NETWORKS, build_feature_network
 from mltasks.vision.networks.trunk import STRIDE, Trunk
 from mltasks.vision.serving.thresholds import cost_threshold
 from mltasks.vision.training.features.feature_bank import TrainingData, build_feature_bank
@@ -71,9 +71,7 @@ def fit(samples: Sequence[Sample], config: TrainConfig, compute: Compute, stage:
 
     Raises ValueError for invalid splits or sizes, and UnreadableSample, which names the image."""
     check_samples(samples, config)
-    torch.manual_seed(derive_seed(config.seed, "backbone"))
-    network, weights = load_backbone(config.backbone, config.backbone_weights)
-    trunk = build_trunk(network, config)
+    trunk, weights = build_trunk(config)
     learning = {index for index, sample in enumerate(samples) if sample.split not in ("validation", "test")}
     folds, trials = samples[0].split.startswith("fold-"), plan_trials(samples, config)
     sizes = [(len(trial.labeled), len(trial.folds) or 1) for trial in trials]
@@ -81,20 +79,25 @@ def fit(samples: Sequence[Sample], config: TrainConfig, compute: Compute, stage:
     part = stage.substage(0, extraction_end, "extracting features")
     bank = build_feature_bank(samples, learning, trunk, config, compute, part)
     data = TrainingData(bank, np.array([sample.target for sample in samples]), config, compute)
-    context = TrainingContext(samples, data, trunk, network.get_submodule("layer4"))
+    context = TrainingContext(samples, data, trunk)
     protocol = cross_validate if folds else fit_holdout
     fitted = protocol(context, weights, stage.substage(extraction_end, training_end))
     rest = stage.substage(training_end, 1).without_metrics()
     return replace(fitted, curve_predictions=run_trials(trials, context, fitted.folds, fitted.predictions, rest))
 
 
-def build_trunk(network: nn.Module, config: TrainConfig) -> Trunk:
-    """Build the frozen trunk of a backbone, with the config's auxiliary backbone if it has one.
+def build_trunk(config: TrainConfig) -> tuple[Trunk, WeightsSource]:
+    """Build the frozen trunk of the config's backbones, and return the source of the backbone's weights.
 
-    Without one, the backbone sees the parts at full size, because its maps are the finest."""
+    Without an auxiliary backbone, the backbone sees the parts at full size, because its maps are the finest.
+
+    Raises ValueError for an unknown name, FileNotFoundError for a missing file, and WeightsError (a ValueError) for
+    weights that cannot be had, do not fit or do not match their hash."""
+    torch.manual_seed(derive_seed(config.seed, "backbone"))
+    network, weights = build_feature_network(config.backbone, config.backbone_weights)
     if not config.companion:
-        return Trunk(network)
-    return Trunk(network, AuxiliaryBackbone(), config.backbone_scale)
+        return Trunk(network), weights
+    return Trunk(network, build_auxiliary(config.companion), config.backbone_scale), weights
 
 
 def check_samples(samples: Sequence[Sample], config: TrainConfig) -> None:
@@ -119,8 +122,10 @@ def check_config(config: TrainConfig) -> None:
     check_speed_settings(config)
     if config.backbone_scale not in BACKBONE_SCALES:
         raise ValueError(f"backbone_scale must be 1 or 0.5, not {config.backbone_scale}.")
+    if config.backbone not in FEATURE_NETWORKS:
+        raise ValueError(f"Unknown backbone {config.backbone!r}. Known: {', '.join(FEATURE_NETWORKS)}.")
     if config.companion not in AUX_BACKBONES:
-        raise ValueError(f"companion must be {AUX_BACKBONES[-1]} or empty, not {config.companion!r}.")
+        raise ValueError(f"companion must be empty or one of {', '.join(AUX_BACKBONES[1:])}, not {config.companion!r}.")
     if not all(0 < share < 1 for share in config.curve_shares):
         raise ValueError(f"curve_shares must lie between 0 and 1, not {config.curve_shares}.")
     if config.precision not in PRECISIONS:

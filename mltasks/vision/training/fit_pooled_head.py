@@ -43,7 +43,7 @@ def train_pooled_head(
     config = data.config
     torch.manual_seed(derive_seed(seed, "head"))
     generator = np.random.default_rng(derive_seed(seed, "draws"))
-    head = PooledHead(layer4, config.dropout)
+    head = PooledHead(layer4, config.dropout, data.bank.clean.arrays["layer4"].shape[1])
     data.compute.move_module(head)
     optimizer = torch.optim.Adam(head.parameters(), lr=config.learning_rate, fused=True)
     plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, factor=PLATEAU_FACTOR, patience=PLATEAU_PATIENCE)

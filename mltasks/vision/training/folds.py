@@ -6,8 +6,6 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Self
 
-from torch import nn
-
 from mltasks.vision.calibration.operating_point import SEGMENTATION
 from mltasks.vision.data.splits import inner_split, part_keys
 from mltasks.vision.heads.classifier import Head
@@ -38,12 +36,11 @@ FINAL, FINAL_TITLE = "final", "final training on all parts"
 
 @dataclass(frozen=True, slots=True)
 class TrainingContext:
-    """Samples, training data, frozen trunk and initial layer4 that all folds of a run share."""
+    """Samples, training data and frozen trunk that all folds of a run share."""
 
     samples: Sequence[Sample]
     data: TrainingData
     trunk: Trunk
-    layer4: nn.Module
 
     def with_config(self, config: TrainConfig) -> Self:
         """Return this context with another config."""
@@ -168,4 +165,4 @@ def train_classifiers(
     # The pooled head stops early, on a fifth of the training parts.
     train, validation = inner_split([context.samples[index] for index in train_indices], derive_seed(seed, "inner"))
     pick = [[train_indices[position] for position in positions] for positions in (train, validation)]
-    return train_pooled_head(context.layer4, data, pick[0], pick[1], seed, stage)
+    return train_pooled_head(context.trunk.layer4, data, pick[0], pick[1], seed, stage)

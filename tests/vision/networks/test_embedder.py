@@ -86,7 +86,7 @@ def test_parts_of_one_type_are_nearer_than_other_things(companion: bool) -> None
 def test_what_all_pictures_have_says_nothing(companion: bool) -> None:
     trunk = trunk_with(companion)
     with torch.no_grad():
-        rows = embedding_statistics(trunk(calibration_images()))
+        rows = embedding_statistics(trunk(calibration_images()), trunk.fine_channels)
 
     embedder = build_embedder(trunk)
     middle = rows.mean(0) @ embedder.weights + embedder.bias

@@ -9,7 +9,13 @@ import pytest
 import torch
 
 from mltasks.vision.networks.compute import derive_seed, reproducible
-from mltasks.vision.training.features.feature_bank import TrainingData, affordable_views, synthetic_per_image
+from mltasks.vision.training.features.feature_bank import (
+    TrainingData,
+    affordable_views,
+    synthetic_per_image,
+    views_per_image,
+)
+from mltasks.vision.training.features.stored_features import bytes_per_pixel
 from mltasks.vision.training.fit_pooled_head import sample_epoch
 from mltasks.vision.training.progress import Stage
 from mltasks.vision.types import Progress, TrainConfig
@@ -26,21 +32,32 @@ def test_many_good_images_get_fewer_synthetic_defects(good: int, wanted: int, co
 
 @pytest.mark.parametrize(("images", "views"), [(37, 8), (860, 8), (1300, 6), (2600, 3), (100_000, 0), (0, 8)])
 def test_many_images_get_fewer_views(images: int, views: int) -> None:
-    assert affordable_views(images, 8, 224 * 224) == views
+    assert affordable_views(images, 8, 224 * 224, 4) == views
 
 
 def test_large_images_get_fewer_views_than_small_ones() -> None:
-    assert affordable_views(600, 8, 224 * 224) == 8
-    assert affordable_views(600, 8, 4 * 224 * 224) == 3
+    assert affordable_views(600, 8, 224 * 224, 4) == 8
+    assert affordable_views(600, 8, 4 * 224 * 224, 4) == 3
+
+
+def test_wide_maps_get_fewer_views_because_of_the_disk() -> None:
+    config = TrainConfig(height=224, width=224)
+    wide = replace(config, backbone="wide_resnet50_2")
+
+    assert bytes_per_pixel(config) == pytest.approx(1.5 + 0.9375 + 0.25 * (2 + 1))
+    assert bytes_per_pixel(replace(config, companion="efficientnet_lite2")) == bytes_per_pixel(config)
+    assert bytes_per_pixel(replace(wide, companion="")) == 16 + 8 + 4
+    assert views_per_image(1000, config) == views_per_image(1000, wide) == 7
+    assert views_per_image(1000, replace(wide, companion="")) == 4
 
 
 def test_none_is_better_than_a_single_view_of_each() -> None:
-    assert affordable_views(1300, 8, 4 * 224 * 224) == 0
+    assert affordable_views(1300, 8, 4 * 224 * 224, 4) == 0
 
 
 def test_no_image_gets_more_views_than_asked_for() -> None:
-    assert affordable_views(10, 1, 224 * 224) == 1
-    assert affordable_views(10, 0, 224 * 224) == 0
+    assert affordable_views(10, 1, 224 * 224, 4) == 1
+    assert affordable_views(10, 0, 224 * 224, 4) == 0
 
 
 def test_both_classes_are_drawn_equally_often_and_no_other_index() -> None:

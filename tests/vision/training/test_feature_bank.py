@@ -10,7 +10,6 @@ import pytest
 import torch
 
 from mltasks.vision.networks.auxiliary_backbone import EFFICIENTNET_LITE2
-from mltasks.vision.networks.backbones import load_backbone
 from mltasks.vision.networks.compute import reproducible
 from mltasks.vision.networks.trunk import EMPTY
 from mltasks.vision.training.features import stored_features
@@ -27,7 +26,16 @@ from mltasks.vision.training.progress import Stage
 from mltasks.vision.types import Mark, Sample, TrainConfig, no_progress
 from tests.vision.sample_images import gradient
 
-CONFIG = TrainConfig(height=64, width=64, views=3, synthetic_views=2, threads=1, companion="", backbone_scale=1.0)
+CONFIG = TrainConfig(
+    height=64,
+    width=64,
+    backbone_weights="shipped",
+    views=3,
+    synthetic_views=2,
+    threads=1,
+    companion="",
+    backbone_scale=1.0,
+)
 
 
 @pytest.fixture
@@ -41,10 +49,9 @@ def samples(tmp_path: Path) -> list[Sample]:
 
 
 def bank_of(samples: list[Sample], augmented: set[int], config: TrainConfig = CONFIG) -> FeatureBank:
-    torch.manual_seed(1)
-    network, _ = load_backbone("resnet18", "random")
     with reproducible(1) as compute:
-        return build_feature_bank(samples, augmented, build_trunk(network, config), config, compute, Stage(no_progress))
+        trunk, _ = build_trunk(config)
+        return build_feature_bank(samples, augmented, trunk, config, compute, Stage(no_progress))
 
 
 def same_maps(first: StoredFeatures, second: StoredFeatures) -> bool:

@@ -16,7 +16,6 @@ from mltasks.vision.data.augmentation import eval_view
 from mltasks.vision.drawing.draw_part import draw_part
 from mltasks.vision.drawing.plates import PartKind
 from mltasks.vision.drawing.synthetic_defects import add_synthetic_defects
-from mltasks.vision.networks.backbones import load_backbone
 from mltasks.vision.networks.compute import reproducible
 from mltasks.vision.training.features.feature_bank import FeatureBank, TrainingData, build_feature_bank, read_pixels
 from mltasks.vision.training.features.place_grid import MARKED, mask_places
@@ -45,8 +44,7 @@ def good_samples(folder: Path) -> list[Sample]:
 @pytest.mark.slow
 def test_taught_by_synthetic_defects_alone_its_maximum_lies_on_a_new_one(tmp_path: Path) -> None:
     samples = good_samples(tmp_path)
-    torch.manual_seed(1)
-    trunk = build_trunk(load_backbone("resnet18", "random")[0], CONFIG)
+    trunk, _ = build_trunk(CONFIG)
     hits, chance = list[bool](), list[float]()
     with reproducible(1) as compute:
         bank = build_feature_bank(samples[:TRAIN], set(range(TRAIN)), trunk, CONFIG, compute, STAGE)
@@ -71,9 +69,8 @@ def test_taught_by_synthetic_defects_alone_its_maximum_lies_on_a_new_one(tmp_pat
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> TrainingData:
     """Four images, of which 0 and 2 are good, with synthetic defects."""
     samples = four_samples(tmp_path_factory.mktemp("parts"))
-    torch.manual_seed(1)
     with reproducible(1) as compute:
-        trunk = build_trunk(load_backbone("resnet18", "random")[0], TINY)
+        trunk, _ = build_trunk(TINY)
         bank = build_feature_bank(samples, {0, 1, 2, 3}, trunk, TINY, compute, STAGE)
     return TrainingData(bank, np.array([0, 1, 0, 1]), replace(TINY, oversampling=6), compute)
 

@@ -126,6 +126,6 @@ def test_of_few_labels_no_block_learns(companion: AuxiliaryBackbone, epochs: int
     network, _ = load_backbone("resnet18", "random")
     with reproducible(1) as compute:
         toy = material(compute, replace(CONFIG, stage_epochs=epochs))
-        lesson = TrainingContext([], toy, Trunk(network, companion), network.get_submodule("layer4"))
+        lesson = TrainingContext([], toy, Trunk(network, companion))
 
         assert bool(lesson.for_label_count(labels).data.config.stage_epochs) is learns

@@ -7,7 +7,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 from pytest_django import Settings
 
-from mltasks.vision.networks.backbones import BACKBONES
+from mltasks.vision.networks.feature_networks.network_registry import FEATURE_NETWORKS
 from webapp.config import settings_checks
 from webapp.config.environment import Environment
 
@@ -98,7 +98,7 @@ def test_it_refuses_an_unknown_backbone_and_absent_weights(settings: Settings, t
 
 
 def test_it_knows_the_backbones_that_there_are() -> None:
-    assert frozenset(BACKBONES) == settings_checks.KNOWN_BACKBONES
+    assert frozenset(FEATURE_NETWORKS) == settings_checks.KNOWN_BACKBONES
 
 
 def test_it_refuses_a_command_on_the_database_when_there_is_none(settings: Settings) -> None:

@@ -90,7 +90,7 @@ def _exported(parts: PreparedParts, samples: Sequence[Sample], folder: Path, ben
     """Export and compile our version and the reference."""
     config = parts.context.data.config
     train_served_version(parts, samples, config.seed, folder, bench.stage)
-    export_reference(load_backbone(config.backbone, "random")[0], (config.height, config.width), folder / "peer.xml")
+    export_reference(load_backbone("resnet18", "random")[0], (config.height, config.width), folder / "peer.xml")
     product, reference = (compile_model(folder / name, thread_count(config.threads)) for name in (GRAPH, "peer.xml"))
     return _infer(product), _infer(reference)
 

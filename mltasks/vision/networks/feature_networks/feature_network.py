@@ -21,6 +21,9 @@ class InputNorm:
     deviation: tuple[float, float, float]
 
 
+IMAGENET_NORM = InputNorm((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+
+
 class FeatureNetwork(Frozen):
     """Frozen network from RGB float32 ``[N, 3, H, W]`` in [0, 1] to three maps.
 
@@ -39,9 +42,16 @@ class FeatureNetwork(Frozen):
         self.eval()
 
     def forward(self, rgb: Tensor) -> list[Tensor]:
+        return self._maps(rgb, len(self.stages))
+
+    def middle_map(self, rgb: Tensor) -> Tensor:
+        """Return the map at stride 16; later stages are not computed."""
+        return self._maps(rgb, 2)[-1]
+
+    def _maps(self, rgb: Tensor, count: int) -> list[Tensor]:
         x = (rgb - self.mean) / self.deviation
         maps = []
-        for stage in self.stages:
+        for stage in self.stages[:count]:
             x = stage(x)
             maps.append(x)
         return maps

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from mltasks.vision.networks.backbones import WeightsSource, load_network
-from mltasks.vision.networks.feature_networks.feature_network import FeatureNetwork, InputNorm
+from mltasks.vision.networks.feature_networks.feature_network import IMAGENET_NORM, Channels, FeatureNetwork, InputNorm
 from mltasks.vision.networks.feature_networks.packaged_networks import PACKAGED_NETWORKS, load_packaged
 from mltasks.vision.networks.feature_networks.torchvision_networks import TORCHVISION_NETWORKS
 
-IMAGENET_NORM = InputNorm((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 # (byte - 127) / 128, as in the training of EfficientNet-Lite
 LITE_NORM = InputNorm((127 / 255,) * 3, (128 / 255,) * 3)
 FEATURE_NETWORKS = tuple(sorted([*TORCHVISION_NETWORKS, *PACKAGED_NETWORKS]))
@@ -32,3 +31,18 @@ def build_feature_network(name: str, weights: str = "auto") -> tuple[FeatureNetw
     entry = TORCHVISION_NETWORKS[name]
     network, source = load_network(entry.backbone, weights)
     return FeatureNetwork(name, entry.split(network), entry.channels, IMAGENET_NORM), source
+
+
+def network_channels(name: str) -> Channels:
+    """Return the channels of a network's maps at strides 8, 16 and 32. Raises KeyError for an unknown name."""
+    return (PACKAGED_NETWORKS if name in PACKAGED_NETWORKS else TORCHVISION_NETWORKS)[name].channels
+
+
+def weights_at_hand(name: str) -> bool:
+    """Return True if a network's pretrained weights are on this machine: in a package, the torch hub cache or shipped.
+
+    Raises KeyError for an unknown name."""
+    if name in PACKAGED_NETWORKS:
+        return PACKAGED_NETWORKS[name].weights_path.is_file()
+    backbone = TORCHVISION_NETWORKS[name].backbone
+    return bool(backbone.shipped_file) or backbone.hub_file.path.is_file()

@@ -28,7 +28,8 @@ class TorchvisionNetwork:
     split: Callable[[nn.Module], Stages]
 
 
-def _split_resnet(network: nn.Module) -> Stages:
+def split_resnet(network: nn.Module) -> Stages:
+    """Return the stages of a ResNet."""
     names = ("conv1", "bn1", "relu", "maxpool", "layer1", "layer2")
     early = nn.Sequential(*(network.get_submodule(name) for name in names))
     return early, network.get_submodule("layer3"), network.get_submodule("layer4")
@@ -59,12 +60,12 @@ def _backbone(build: Callable[..., nn.Module], file: str, head: str) -> Backbone
 
 
 TORCHVISION_NETWORKS: dict[str, TorchvisionNetwork] = {
-    "resnet18": TorchvisionNetwork(BACKBONES["resnet18"], (128, 256, 512), _split_resnet),
+    "resnet18": TorchvisionNetwork(BACKBONES["resnet18"], (128, 256, 512), split_resnet),
     "resnet50": TorchvisionNetwork(
-        _backbone(models.resnet50, "resnet50-0676ba61.pth", "fc"), (512, 1024, 2048), _split_resnet
+        _backbone(models.resnet50, "resnet50-0676ba61.pth", "fc"), (512, 1024, 2048), split_resnet
     ),
     "wide_resnet50_2": TorchvisionNetwork(
-        _backbone(models.wide_resnet50_2, "wide_resnet50_2-95faca4d.pth", "fc"), (512, 1024, 2048), _split_resnet
+        _backbone(models.wide_resnet50_2, "wide_resnet50_2-95faca4d.pth", "fc"), (512, 1024, 2048), split_resnet
     ),
     "mobilenet_v3_large": TorchvisionNetwork(
         _backbone(models.mobilenet_v3_large, "mobilenet_v3_large-8738ca79.pth", "classifier"),

@@ -23,14 +23,12 @@ from mltasks.vision.networks.compute import Compute, derive_seed
 from mltasks.vision.networks.trunk import FeatureMaps, Trunk
 from mltasks.vision.training.features.feature_extractor import FeatureExtractor, build_extractor
 from mltasks.vision.training.features.place_grid import CELL_PIXELS, Places, defect_places, mask_places
-from mltasks.vision.training.features.stored_features import HalfArray, StoredFeatures, allocate_array
+from mltasks.vision.training.features.stored_features import HalfArray, StoredFeatures, allocate_array, bytes_per_pixel
 from mltasks.vision.training.progress import Stage
 from mltasks.vision.types import GOOD, SEGMENTATION_RECIPE, InputSize, Sample, TrainConfig
 
 # A million pixels take about 1 s on a slow dual-core machine.
 MAX_DISK_BYTES, MAX_PIXELS = 6_000_000_000, 400_000_000
-# Stored features of a view per pixel of the input
-BYTES_PER_PIXEL = 4
 # A single augmented view is worse than none: training would use only one altered copy of each image.
 MIN_VIEWS = 2
 PROGRESS_REPORTS = 40
@@ -188,27 +186,29 @@ def _places(sample: Sample, config: TrainConfig) -> Places | None:
 
 def views_per_image(images: int, config: TrainConfig) -> int:
     """Return the number of augmented views per image at the config's input size."""
-    return affordable_views(images, config.views, config.height * config.width)
+    return affordable_views(images, config.views, config.height * config.width, bytes_per_pixel(config))
 
 
 def synthetic_per_image(good: int, config: TrainConfig) -> int:
     """Return the number of pictures with synthetic defects per good image at the config's input size."""
     if config.head != SEGMENTATION_RECIPE:
         return 0
-    wanted = config.synthetic_views
-    return next((count for count in range(wanted, 0, -1) if _affordable(good * count, config.height * config.width)), 0)
+    size = config.height * config.width, bytes_per_pixel(config)
+    return next((count for count in range(config.synthetic_views, 0, -1) if _affordable(good * count, *size)), 0)
 
 
-def affordable_views(images: int, requested: int, pixels_each: int) -> int:
+def affordable_views(images: int, requested: int, pixels_each: int, bytes_each: float) -> int:
     """Return the number of views per image that time and disk allow, at most ``requested``.
+
+    ``bytes_each`` are stored per pixel.
 
     If the limits allow only one view, the result is 0."""
     counts = [requested, *range(requested - 1, MIN_VIEWS - 1, -1)]
-    return next((count for count in counts if _affordable(images * count, pixels_each)), 0)
+    return next((count for count in counts if _affordable(images * count, pixels_each, bytes_each)), 0)
 
 
-def _affordable(images: int, pixels_each: int) -> bool:
-    return images * pixels_each <= min(MAX_PIXELS, MAX_DISK_BYTES / BYTES_PER_PIXEL)
+def _affordable(images: int, pixels_each: int, bytes_each: float) -> bool:
+    return images * pixels_each <= min(MAX_PIXELS, MAX_DISK_BYTES / bytes_each)
 
 
 def read_sample(sample: Sample, config: TrainConfig) -> Tensor:

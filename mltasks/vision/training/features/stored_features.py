@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -12,9 +12,15 @@ import torch
 from numpy.typing import NDArray
 
 from mltasks.vision.networks.compute import MAP_DIMENSIONS, Compute
+from mltasks.vision.networks.feature_networks.auxiliary_network import auxiliary_channels
+from mltasks.vision.networks.feature_networks.network_registry import network_channels
 from mltasks.vision.networks.trunk import EMPTY, FeatureMaps
+from mltasks.vision.types import TrainConfig
 
 MAX_MEMORY_BYTES = 1_500_000_000
+HALF_BYTES = 2
+# Pixels of the input per cell at strides 8, 16 and 32
+CELL_AREAS = (64, 256, 1024)
 HalfArray = NDArray[np.float16]
 
 
@@ -51,6 +57,19 @@ class StoredFeatures:
                 for name in FeatureMaps._fields
             )
         )
+
+
+def bytes_per_pixel(config: TrainConfig) -> float:
+    """Return the bytes of one view's stored maps per pixel of the input, for networks that ``check_config`` accepts."""
+    own = _map_bytes(network_channels(config.backbone))
+    if not config.companion:
+        return sum(own)
+    # The finest map is the auxiliary backbone's, whose coarsest map is not stored.
+    return config.backbone_scale**2 * sum(own[1:]) + sum(_map_bytes(auxiliary_channels(config.companion))[:2])
+
+
+def _map_bytes(channels: Sequence[int]) -> list[float]:
+    return [HALF_BYTES * count / area for count, area in zip(channels, CELL_AREAS, strict=True)]
 
 
 def allocate_array(shape: tuple[int, ...], *, half: bool = True) -> NDArray[Any]:
