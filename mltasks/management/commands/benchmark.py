@@ -19,7 +19,8 @@ from tqdm import tqdm
 from mltasks.vision.types import Progress
 
 PROTOCOL_NAMES = (
-    "phone-cases, all-types-known, novelty, leave-one-type-out, learning-curve, localisation or serving-graph"
+    "phone-cases, all-types-known, novelty, leave-one-type-out, learning-curve, localisation, serving-graph "
+    "or backbones"
 )
 
 

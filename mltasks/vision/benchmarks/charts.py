@@ -1,4 +1,4 @@
-"""Chart of a protocol's table: dots with intervals, or learning curves of strategies."""
+"""Chart of a protocol's table: dots with intervals, learning curves of strategies, or quality over time."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mltasks.vision.benchmarks.repeated_figures import Proportion, Row, RunMean, Table
 from mltasks.vision.evaluation.chart import (
+    TEXT_GAP,
     Area,
     Chart,
     Dots,
@@ -28,6 +29,8 @@ SIDE_BY_SIDE_ROWS, DOT_SPACING, MAX_LINES = 2, 0.3, 30
 # In pixels: width of the chart, space around the lines, and height of a line
 WIDTH, MARGIN, ROW_HEIGHT = 560, 100, 24
 NIGHT_PATTERN = re.compile(r"(\d+) labels$")
+# Rows with the first figure are drawn as the second over the first.
+COST_FIGURE, QUALITY_FIGURE = "milliseconds", "average precision"
 Figure = RunMean | Proportion
 
 
@@ -37,6 +40,8 @@ def write_table_chart(path: Path, title: str, table: Table) -> None:
     rows = [row for row in (_shares(row) for row in table.rows) if row.figures]
     if nights:
         chart = _curves(title, table, nights)
+    elif table.rows and all(COST_FIGURE in row.figures for row in table.rows):
+        chart = _against_cost(title, table.rows)
     elif len(rows) == SIDE_BY_SIDE_ROWS and set(rows[0].figures) & set(rows[1].figures):
         chart = _side_by_side(title, rows)
     else:
@@ -102,4 +107,14 @@ def _curves(title: str, table: Table, nights: Sequence[Row]) -> Chart:
             marks.append(Text((0, best), row.title, "muted", offset=(4, -4)))
     names = [(row.title, COLORS[number % len(COLORS)]) for number, row in enumerate(nights)]
     marks += corner_texts(x, y.value(0.3), names)
+    return Chart(title, x, y, marks, WIDTH, 310)
+
+
+def _against_cost(title: str, rows: Sequence[Row]) -> Chart:
+    """Return a named dot for each row: its quality over its milliseconds."""
+    points = [(row.figures[COST_FIGURE].mean or 0.0, row.figures[QUALITY_FIGURE].mean or 0.0) for row in rows]
+    x = number_axis(max(cost for cost, _ in points), "Milliseconds for one image", room=1.4)
+    y = high_share_axis(min(quality for _, quality in points), QUALITY_FIGURE.capitalize())
+    marks: list[Mark] = [Dots(points, COLORS[0])]
+    marks += [Text(at, row.title, offset=(TEXT_GAP, -TEXT_GAP)) for at, row in zip(points, rows, strict=True)]
     return Chart(title, x, y, marks, WIDTH, 310)

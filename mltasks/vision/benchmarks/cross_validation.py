@@ -15,6 +15,7 @@ from mltasks.vision.evaluation.predictions import Prediction
 from mltasks.vision.serving.thresholds import cost_threshold
 from mltasks.vision.stats.metrics import calibration_error
 from mltasks.vision.training.fit import cross_fit_predictions
+from mltasks.vision.training.folds import TrainingContext
 from mltasks.vision.types import DEFECT, Costs, Sample
 
 FOLDS = 5
@@ -44,13 +45,17 @@ def measure_cross_validation(samples: Sequence[Sample], bench: Bench) -> Table:
 
 
 def _run_repeat(parts: PreparedParts, seed: int, bench: Bench) -> dict[str, float]:
-    context = parts.with_seed(seed)
-    config = context.data.config
-    samples = assign_splits(parts.samples, replace(config, folds=FOLDS, cross_validate_below=len(parts.samples) + 1))
-    predictions = cross_fit_predictions(replace(context, samples=samples), bench.stage)
-    figures = prediction_metrics(predictions, config.costs)
+    context = assign_folds(parts, seed)
+    figures = prediction_metrics(cross_fit_predictions(context, bench.stage), context.data.config.costs)
     bench.report_stage(figures)
     return figures
+
+
+def assign_folds(parts: PreparedParts, seed: int) -> TrainingContext:
+    """Return the training context of one repeat, whose samples carry its folds."""
+    context, count = parts.with_seed(seed), len(parts.samples)
+    config = replace(context.data.config, folds=FOLDS, cross_validate_below=count + 1)
+    return replace(context, samples=assign_splits(parts.samples, config))
 
 
 def prediction_metrics(predictions: Sequence[Prediction], costs: Costs) -> dict[str, float]:

@@ -10,6 +10,7 @@ from mltasks.vision.benchmarks.active_learning.label_arrivals import LabelingPla
 from mltasks.vision.benchmarks.active_learning.strategy_curve import measure_strategies
 from mltasks.vision.benchmarks.cross_validation import measure_cross_validation
 from mltasks.vision.benchmarks.localisation import measure_localization
+from mltasks.vision.benchmarks.network_comparison import NetworkChoice, compare_networks
 from mltasks.vision.benchmarks.novelty import measure_novelty
 from mltasks.vision.benchmarks.part_folder import read_folder
 from mltasks.vision.benchmarks.protocol import Bench, ReportRow
@@ -28,6 +29,7 @@ REPEATS = {
     "learning-curve": 3,
     "localisation": 5,
     "serving-graph": 10,
+    "backbones": 1,
 }
 PROTOCOLS = tuple(REPEATS)
 # Each image is its own part: phone-cases has few parts, serving-graph measures no ranking.
@@ -46,14 +48,16 @@ def run_protocol(
 ) -> Table:
     """Run a protocol of ``PROTOCOLS`` on a folder of parts and return its table.
 
-    ``report_row`` is called for each finished row. ``settings`` change the training config, or the labeling plan of a
-    learning curve. ``repeats`` overrides the protocol's own number. ``masks`` is the folder of defect masks, for
-    localization. Raises ValueError (and its subclass NoPartsError) for an unusable folder or settings, KeyError for an
-    unknown name.
+    ``report_row`` is called for each finished row. ``settings`` change the training config, the labeling plan of a
+    learning curve, or the networks to compare. ``repeats`` overrides the protocol's own number. ``masks`` is the folder
+    of defect masks, for localization. Raises ValueError (and its subclass NoPartsError) for an unusable folder or
+    settings, KeyError for an unknown name.
     """
-    plan = LabelingPlan()
+    plan, choice = LabelingPlan(), NetworkChoice()
     if name == "learning-curve":
         plan, settings = LabelingPlan.from_settings(settings)
+    elif name == "backbones":
+        choice, settings = NetworkChoice.from_settings(settings)
     config = TrainConfig.from_json(settings)
     count = REPEATS[name] if repeats is None else repeats
     if count < 1:
@@ -71,6 +75,8 @@ def run_protocol(
                 return measure_strategies(samples, plan, bench)
             case "localisation":
                 return measure_localization(samples, masks, bench)
+            case "backbones":
+                return compare_networks(samples, choice, bench)
             case "serving-graph":
                 return measure_serving_graph(samples, bench)
         return measure_novelty(read_folder(data, grouped=False), samples, bench)
