@@ -61,9 +61,10 @@ def compare_networks(samples: Sequence[Sample], choice: NetworkChoice, bench: Be
 def configs_by_title(names: Sequence[str], config: TrainConfig) -> dict[str, TrainConfig]:
     """Return a config for each network alone, then for each as auxiliary backbone of the config's backbone.
 
-    The weights of the config are those of its own backbone; another backbone takes ``auto``.
+    The weights of the config are those of its own backbone; another backbone takes ``auto``. A network alone needs all
+    scores.
     """
-    own, alone = config.backbone, replace(config, companion="")
+    own, alone = config.backbone, replace(config, companion="", left_out_scores=())
     configs = {name: alone if name == own else replace(alone, backbone=name, backbone_weights="auto") for name in names}
     return configs | {f"{own} + {name}": replace(config, companion=name) for name in names if name != own}
 

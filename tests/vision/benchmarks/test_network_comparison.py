@@ -57,7 +57,7 @@ def test_it_measures_quality_and_time_of_each_network_at_hand(
 
 
 def test_each_network_is_measured_alone_and_beside_the_settings_backbone() -> None:
-    config = TrainConfig(backbone_weights="shipped")
+    config = TrainConfig.from_json({"backbone_weights": "shipped", "speed": "fast"})
 
     found = configs_by_title(["resnet18", "efficientnet_lite0"], config)
 
@@ -66,6 +66,7 @@ def test_each_network_is_measured_alone_and_beside_the_settings_backbone() -> No
         "efficientnet_lite0": ("efficientnet_lite0", "", "auto"),
         "resnet18 + efficientnet_lite0": ("resnet18", "efficientnet_lite0", "shipped"),
     }
+    assert [one.left_out_scores for one in found.values()] == [(), (), ("texture",)]
 
 
 def test_it_measures_all_networks_unless_some_are_named() -> None:
