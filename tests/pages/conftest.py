@@ -13,7 +13,7 @@ from django.apps import apps
 from django.contrib.auth.models import Group, User
 from django.core.cache import cache
 from PIL import Image
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, Page, expect
 
 from inspection.intake import intake
 from inspection.intake.submission import Submission
@@ -21,6 +21,7 @@ from inspection.models import Inspection, Product, Station
 from inspection.products.products import create_product
 from labeling.models import DefectType
 from mltasks.vision.drawing.line import labeled_set
+from tests.browser import PHONE
 from tests.pages.web_server import WebServer
 from webapp.bootstrap.groups import make_groups
 
@@ -78,6 +79,21 @@ def receive(station: Station) -> Receive:
         return intake.receive(Submission(image, station.product, station, filename=name, part_id=part_id))
 
     return take
+
+
+@pytest.fixture
+def phone_page(browser: Browser, live_site: str) -> Iterator[Page]:
+    """A page of a fresh context with a phone's screen, on the live site."""
+    context = browser.new_context(
+        base_url=live_site,
+        viewport=PHONE,  # type: ignore[arg-type]
+        has_touch=True,
+        is_mobile=True,
+        device_scale_factor=2,
+        reduced_motion="reduce",
+    )
+    yield context.new_page()
+    context.close()
 
 
 @pytest.fixture

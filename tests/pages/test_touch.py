@@ -2,67 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
-
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page
 
 from inspection.models import Product
 from tests.browser import PHONE, Login
 from tests.pages.conftest import MakePerson, Receive
-from tests.pages.workbench import standing_verdicts, wait_until_saved
+from tests.pages.fingers import swipe_path, touch
+from tests.pages.marking import open_workbench
+from tests.pages.workbench import expect_part, standing_verdicts, wait_until_saved
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
 @pytest.fixture
-def phone(
-    browser: Browser, live_site: str, login: Login, product: Product, receive: Receive, make_person: MakePerson
-) -> Iterator[Page]:
+def phone(phone_page: Page, login: Login, product: Product, receive: Receive, make_person: MakePerson) -> Page:
     """The workbench on a phone, with five parts."""
-    Product.objects.update(second_share=0, repeat_share=0)
     for number in range(5):
         receive(f"P-{number}")
-    context = browser.new_context(
-        base_url=live_site,
-        viewport=PHONE,  # type: ignore[arg-type]
-        has_touch=True,
-        is_mobile=True,
-        device_scale_factor=2,
-        reduced_motion="reduce",
-    )
-    page = context.new_page()
-    login(page, make_person("ada"))
-    page.goto("/review/")
-    expect(page.locator("#workbench[data-ready]")).to_be_visible()
-    yield page
-    context.close()
-
-
-def touch(page: Page, *strokes: list[tuple[float, float]]) -> None:
-    """Fingers on the glass at once, each along its own points."""
-    hand = page.context.new_cdp_session(page)
-
-    def send(kind: str, points: list[tuple[float, float]]) -> None:
-        fingers: list[dict[str, Any]] = [{"x": x, "y": y, "id": at} for at, (x, y) in enumerate(points)]
-        hand.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": fingers})
-
-    steps = list(zip(*strokes, strict=True))
-    send("touchStart", list(steps[0]))
-    for points in steps[1:]:
-        send("touchMove", list(points))
-    send("touchEnd", [])
-
-
-def swipe_path(start: float, end: float, y: float = 250) -> list[tuple[float, float]]:
-    """A finger's way in ten steps."""
-    return [(start + (end - start) * step / 10, y) for step in range(11)]
-
-
-def expect_part(page: Page, title: str) -> None:
-    expect(page.locator("#part .part")).to_have_attribute("data-title", title)
-    expect(page.locator("#workbench[data-ready]")).to_be_visible()
+    login(phone_page, make_person("ada"))
+    open_workbench(phone_page)
+    return phone_page
 
 
 def test_swipes_and_buttons_judge(phone: Page) -> None:

@@ -41,3 +41,9 @@ def wait_until_saved(page: Page) -> None:
 def standing_verdicts() -> dict[str, str]:
     """What stands, by part id."""
     return {label.inspection.part_id: str(label) for label in Label.objects.standing().select_related("inspection")}
+
+
+def expect_part(page: Page, title: str) -> None:
+    """Wait until the part is shown and takes a verdict."""
+    expect(page.locator("#part .part")).to_have_attribute("data-title", title)
+    expect(page.locator("#workbench[data-ready]")).to_be_visible()
