@@ -52,7 +52,12 @@ FIGURES = (
     Figure("average_precision", _("Average precision"), _("over all thresholds; 100 % is perfect"), is_compared=True),
     Figure("auroc", _("AUROC"), _("chance that a defective part scores above a good one"), is_compared=True),
     Figure("calibration_error", _("Calibration error"), _("mean error of the probabilities"), more_is_better=False),
-    Figure("localization", _("Points at the marked defect"), _("failed parts with a mark whose map peaks there")),
+    Figure(
+        "localization",
+        _("Points at the marked defect"),
+        _("failed parts with a mark or mask whose map peaks there"),
+        is_key=True,
+    ),
     Figure("novelty_auroc", _("Novelty AUROC"), _("chance that a defective part is more novel than a good one")),
     Figure("novelty_recall", _("Novelty recall"), _("defective parts that it calls novel")),
     Figure("novelty_false_alarm_rate", _("Novelty false alarms"), _("good parts that it calls novel"), False),
