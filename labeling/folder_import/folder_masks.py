@@ -13,7 +13,7 @@ from labeling.folder_import.image_folders import ImportEntry, NotAnImageFolder
 from mltasks.refusals import Refusal
 from mltasks.text.file_names import readable_filename
 from mltasks.vision.data.decoding import load
-from mltasks.vision.data.defect_masks import read_mask
+from mltasks.vision.data.defect_masks import normalize_mask
 from mltasks.vision.data.image_header import ImageError, Limits
 from mltasks.vision.types import InputSize
 
@@ -84,7 +84,7 @@ def _read(mask: Path, size: tuple[int, int]) -> bytes:
         raise InvalidMask("This is not a file. Remove it.")
     with mask.open("rb") as stream:
         check_file_size(stream)
-        return read_mask(stream, size, _limits())
+        return normalize_mask(stream, size, _limits())
 
 
 def _limits() -> Limits:

@@ -6,17 +6,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 
-from mltasks.vision.data.decoding import load
+from mltasks.vision.data.defect_masks import Mask, read_mask
 from mltasks.vision.data.image_header import ImageError
 from mltasks.vision.serving.heatmaps import FloatMap
 from mltasks.vision.types import DEFECT, Sample
 
 # Share of the image's width: distance to a mask that still counts as a hit.
 TOLERANCE_SHARE = 0.02
-Mask = NDArray[np.bool_]
 
 
 class MaskError(ValueError):
@@ -36,20 +34,18 @@ def mask_paths(samples: Sequence[Sample], folder: Path) -> dict[str, Path]:
     return paths
 
 
-def read_mask(path: Path) -> Mask:
-    """Return True where a mask is not black, ``[height, width]``.
-
-    Raises MaskError for an unreadable file.
-    """
+def load_mask(path: Path) -> Mask:
+    """Return True where a mask is not black, ``[height, width]``. Raises MaskError for an unreadable file."""
     try:
-        return np.asarray(load(path).to_array().max(axis=2) > 0)
+        with path.open("rb") as stream:
+            return read_mask(stream)
     except (ImageError, OSError) as error:
         raise MaskError(f"{path} cannot be read as a mask: {error}") from error
 
 
 def nonempty_masks(masks: Mapping[str, Path]) -> dict[str, Path]:
     """Return the masks with at least one marked pixel."""
-    return {name: path for name, path in masks.items() if read_mask(path).any()}
+    return {name: path for name, path in masks.items() if load_mask(path).any()}
 
 
 def peak_position(values: FloatMap) -> tuple[float, float] | None:

@@ -21,19 +21,19 @@ import numpy as np
 
 from mltasks.vision.benchmarks.cross_validation import EQUAL_COSTS
 from mltasks.vision.benchmarks.defect_masks import (
-    Mask,
     MaskError,
     hits_mask,
+    load_mask,
     mask_paths,
     nonempty_masks,
     peak_position,
-    read_mask,
 )
 from mltasks.vision.benchmarks.part_folder import PreparedParts, prepare_parts
 from mltasks.vision.benchmarks.protocol import Bench
 from mltasks.vision.benchmarks.repeated_figures import Proportion, Row, Table
 from mltasks.vision.benchmarks.serving_speed.served_version import train_served_version
 from mltasks.vision.data.decoding import load
+from mltasks.vision.data.defect_masks import Mask
 from mltasks.vision.data.splits import assign_splits, part_keys
 from mltasks.vision.serving.heatmaps import (
     MAX_OPACITY,
@@ -135,7 +135,7 @@ def localize_defects(scorer: Scorer, samples: Sequence[Sample], masks: Mapping[s
     defects = []
     for sample, key in zip(samples, part_keys(samples), strict=True):
         if sample.split == "test" and sample.name in masks:
-            probability, hits = map_hits(scorer, sample, read_mask(masks[sample.name]))
+            probability, hits = map_hits(scorer, sample, load_mask(masks[sample.name]))
             defects.append(LocalizedDefect(sample.defect_type, key, probability, hits))
     return defects
 

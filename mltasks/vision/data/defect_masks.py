@@ -18,25 +18,31 @@ from mltasks.vision.data.pixel_layouts import ALPHA_MODES
 from mltasks.vision.types import Mark, Roi
 
 MASK_FORMAT = "PNG"
+Mask = NDArray[np.bool_]
 
 
-def read_mask(stream: BinaryIO, size: tuple[int, int], limits: Limits = DEFAULT_LIMITS) -> bytes:
-    """Return the mask in its stored form; empty if it is black everywhere.
+def normalize_mask(stream: BinaryIO, size: tuple[int, int], limits: Limits = DEFAULT_LIMITS) -> bytes:
+    """Return the mask in its stored form; empty if it is black everywhere. Raises ImageError as ``read_mask`` does."""
+    mask = read_mask(stream, size, limits)
+    return _encode(mask) if mask.any() else b""
 
-    ``size`` is width and height of the upright image. Transparent pixels are black. Raises ImageError for a file that
-    is no readable PNG, and ``invalid_image`` for another size.
+
+def read_mask(stream: BinaryIO, size: tuple[int, int] | None = None, limits: Limits = DEFAULT_LIMITS) -> Mask:
+    """Return True where a pixel is neither black nor transparent, ``[height, width]``.
+
+    ``size`` is width and height of the upright image; None takes any size. Raises ImageError for a file that is no
+    readable PNG, and ``invalid_image`` for another size.
     """
     if detect_format(stream) != MASK_FORMAT:
         raise ImageError("unsupported_format", "A mask is a PNG file. Export it as PNG.")
     with open_single_frame(stream, limits) as image:
-        if image.size != size:
+        if size is not None and image.size != size:
             raise ImageError(
                 "invalid_image",
                 f"The mask has {image.width} × {image.height} pixels, but its image has {size[0]} × {size[1]}.",
             )
         image.load()
-        defect = _defect_pixels(image)
-    return _encode(defect) if defect.any() else b""
+        return _defect_pixels(image)
 
 
 def mark_in_region(mark: Mark, roi: Roi | None, width: int, height: int) -> Mark | None:
@@ -57,8 +63,7 @@ def _cut(start: float, length: float, side: int, edge: int, span: int) -> tuple[
     return max(0.0, first), min(1.0, last)
 
 
-def _defect_pixels(image: Image.Image) -> NDArray[np.bool_]:
-    """Return True where a pixel is neither black nor transparent."""
+def _defect_pixels(image: Image.Image) -> Mask:
     if image.mode in ALPHA_MODES or "transparency" in image.info:
         layered = np.asarray(image.convert("RGBA"))
         return layered[..., :3].any(axis=2) & (layered[..., 3] > 0)
@@ -66,7 +71,7 @@ def _defect_pixels(image: Image.Image) -> NDArray[np.bool_]:
     return np.asarray(pixels if pixels.ndim == 2 else pixels.any(axis=2), dtype=np.bool_)
 
 
-def _encode(defect: NDArray[np.bool_]) -> bytes:
+def _encode(defect: Mask) -> bytes:
     out = io.BytesIO()
     Image.fromarray(defect.astype(np.uint8) * 255).save(out, MASK_FORMAT)
     return out.getvalue()

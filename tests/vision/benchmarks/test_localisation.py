@@ -15,10 +15,10 @@ from mltasks.vision.benchmarks import localisation
 from mltasks.vision.benchmarks.defect_masks import (
     MaskError,
     hits_mask,
+    load_mask,
     mask_paths,
     nonempty_masks,
     peak_position,
-    read_mask,
 )
 from mltasks.vision.benchmarks.localisation import LocalizedDefect, cost_rows, map_hits, part_heatmaps
 from mltasks.vision.data.decoding import fit_placement
@@ -260,7 +260,7 @@ def test_it_refuses_masks_that_do_not_belong(drawn_folders: tuple[Path, Path], p
         hits(part, quiet_map(), quiet_map(), np.ones((200, 150), bool))
     (tmp_path / "torn.png").write_bytes(b"no mask")
     with pytest.raises(MaskError, match=r"torn\.png cannot be read as a mask"):
-        read_mask(tmp_path / "torn.png")
+        load_mask(tmp_path / "torn.png")
 
 
 def test_good_parts_need_no_mask_and_any_grey_marks(tmp_path: Path) -> None:
@@ -274,4 +274,4 @@ def test_good_parts_need_no_mask_and_any_grey_marks(tmp_path: Path) -> None:
     assert paths == {"hole/b.jpg": tmp_path / "hole" / "b.png"} and nonempty_masks(paths) == {}
     mask[2, 3] = 1
     Image.fromarray(mask).save(tmp_path / "hole" / "b.png")
-    assert nonempty_masks(paths) == paths and np.argwhere(read_mask(paths["hole/b.jpg"])).tolist() == [[2, 3]]
+    assert nonempty_masks(paths) == paths and np.argwhere(load_mask(paths["hole/b.jpg"])).tolist() == [[2, 3]]

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from mltasks.vision.data.decoding import decode
-from mltasks.vision.data.defect_masks import mark_in_region, read_mask
+from mltasks.vision.data.defect_masks import mark_in_region, normalize_mask, read_mask
 from mltasks.vision.data.image_header import ImageError, Limits
 from mltasks.vision.types import InputSize, Mark, Roi
 
@@ -58,17 +58,18 @@ FORMS: dict[str, Callable[[], Image.Image]] = {
 
 @pytest.mark.parametrize("make", FORMS.values(), ids=FORMS)
 def test_every_form_becomes_black_and_white(make: Callable[[], Image.Image]) -> None:
-    with Image.open(io.BytesIO(read_mask(png(make()), SIZE))) as stored:
+    assert np.array_equal(read_mask(png(make())), DEFECT)
+    with Image.open(io.BytesIO(normalize_mask(png(make()), SIZE))) as stored:
         assert (stored.format, stored.mode, stored.size) == ("PNG", "L", SIZE)
         assert np.array_equal(np.asarray(stored), DEFECT.astype(np.uint8) * 255)
 
 
 def test_the_same_defect_has_the_same_bytes() -> None:
-    assert len({read_mask(png(make()), SIZE) for make in FORMS.values()}) == 1
+    assert len({normalize_mask(png(make()), SIZE) for make in FORMS.values()}) == 1
 
 
 def test_a_black_mask_is_empty() -> None:
-    assert read_mask(png(levels(0)), SIZE) == b""
+    assert normalize_mask(png(levels(0)), SIZE) == b""
 
 
 def huge_header(width: int, height: int) -> io.BytesIO:
@@ -106,13 +107,13 @@ def animation() -> io.BytesIO:
 )
 def test_other_files_are_refused(make: Callable[[], io.BytesIO], code: str) -> None:
     with pytest.raises(ImageError) as refused:
-        read_mask(make(), SIZE)
+        normalize_mask(make(), SIZE)
     assert refused.value.code == code
 
 
 def test_the_size_of_both_is_told() -> None:
     with pytest.raises(ImageError, match="20 × 12 pixels, but its image has 12 × 20"):
-        read_mask(png(levels(255)), (12, 20))
+        normalize_mask(png(levels(255)), (12, 20))
 
 
 @pytest.mark.parametrize("roi", [None, Roi(4, 2, 10, 8), Roi(4, 2, 99, 99)])
@@ -120,7 +121,7 @@ def test_the_size_of_both_is_told() -> None:
 def test_a_mask_lies_over_its_image_in_a_networks_input(roi: Roi | None, size: InputSize) -> None:
     image = png(Image.fromarray(DEFECT.astype(np.uint8) * 200 + 20).convert("RGB"))
     seen = decode(image, roi=roi, size=size)[..., 0].astype(int) - 20
-    mask = decode(io.BytesIO(read_mask(png(levels(1)), SIZE)), roi=roi, size=size)[..., 0]
+    mask = decode(io.BytesIO(normalize_mask(png(levels(1)), SIZE)), roi=roi, size=size)[..., 0]
     assert np.abs(mask * (200 / 255) - seen).max() <= 2
 
 
@@ -147,4 +148,4 @@ def test_a_region_beyond_the_image_is_cut_before_the_mark() -> None:
 
 def test_a_mask_above_the_products_limit_is_not_decoded() -> None:
     with pytest.raises(ImageError, match="at most 100"):
-        read_mask(png(levels(255)), SIZE, Limits(max_pixels=100))
+        normalize_mask(png(levels(255)), SIZE, Limits(max_pixels=100))
