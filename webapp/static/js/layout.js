@@ -1,6 +1,6 @@
 // Every page: theme without a reload, filters that submit on change, regions that refresh.
 
-document.addEventListener("submit", (event) => {
+addEventListener("submit", (event) => {
 	if (!event.target.matches(".theme")) return;
 	event.preventDefault();
 	const theme = event.submitter.value;
@@ -9,7 +9,7 @@ document.addEventListener("submit", (event) => {
 	document.querySelector(`.theme .to-${theme === "dark" ? "light" : "dark"}`).focus();
 });
 
-document.addEventListener("change", ({ target }) => {
+addEventListener("change", ({ target }) => {
 	if (target.matches("select, [type=checkbox], [type=radio]")) target.closest("[data-autosubmit]")?.requestSubmit();
 });
 
@@ -17,18 +17,18 @@ document.addEventListener("change", ({ target }) => {
 for (const region of document.querySelectorAll("[data-every]")) {
 	const refresh = () => !document.hidden && region.dispatchEvent(new Event("refresh"));
 	setInterval(refresh, region.dataset.every * 1000);
-	document.addEventListener("visibilitychange", refresh);
+	addEventListener("visibilitychange", refresh);
 }
 
 // Skip an unchanged answer: no flicker, no lost focus.
-document.addEventListener("htmx:beforeSwap", ({ detail }) => {
+addEventListener("htmx:beforeSwap", ({ detail }) => {
 	const { target, xhr } = detail;
 	if (target.dataset.every && target.lastAnswer === xhr.responseText) detail.shouldSwap = false;
 	target.lastAnswer = xhr.responseText;
 });
 
 // A button with data-shows="id" toggles that element.
-document.addEventListener("click", (event) => {
+addEventListener("click", (event) => {
 	const button = event.target.closest("[data-shows]");
 	if (!button) return;
 	const shown = document.getElementById(button.dataset.shows);

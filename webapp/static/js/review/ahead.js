@@ -8,9 +8,7 @@ const RETRY_AFTER = 4000;
 /** Claimed part, as the server rendered it. */
 export class Part {
 	constructor(html) {
-		const holder = document.createElement("div");
-		holder.innerHTML = html;
-		this.element = holder.firstElementChild;
+		this.element = Object.assign(document.createElement("div"), { innerHTML: html }).firstElementChild;
 		Object.assign(this, this.element.dataset);
 		this.image = this.element.querySelector(".part-image");
 		this.ready = this.image.decode().catch(() => this.image.classList.add("broken"));

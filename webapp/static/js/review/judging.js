@@ -50,7 +50,6 @@ async function show(part) {
 	byId("confirm-word").textContent = part.label ? text("agree_with", { label: text(part.label) }) : text("agree");
 	byId("similar").hidden = !part.similar;
 	byId("similar-word").textContent = text("similar", { number: part.similar });
-	for (const button of document.querySelectorAll("[data-overlay]")) button.disabled = !part.element.querySelector(`[data-kind="${button.dataset.overlay}"]`);
 	await part.ready;
 	await wait(KEY_DELAY);
 	if (current === part) bench.setAttribute("data-ready", "");

@@ -2,7 +2,7 @@
 
 /** Let keys press the buttons with their data-key; `more` gets other keys, and returns true if it used one. */
 export function listen(bench, more, explain) {
-	document.addEventListener("keydown", (event) => {
+	addEventListener("keydown", (event) => {
 		if (event.ctrlKey || event.metaKey || event.altKey || (event.repeat && !event.key.startsWith("Arrow"))) return;
 		if (event.target.matches("input:not([type=range]), textarea, select")) {
 			if (event.key === "Enter" || event.key === "Escape") bench.focus();

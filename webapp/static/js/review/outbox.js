@@ -1,11 +1,11 @@
-// Decisions on their way to the server: sent in order, retried until saved, stored in the browser until then.
+// Decisions on their way to the server: sent in order, retried and stored in the browser until saved.
 
 import { isLater, postJson, wait } from "./net.js";
 import { text } from "./texts.js";
 
 const LONGEST_PAUSE = 15000;
 const BEAT = 10000;
-const GONE = 90000; // a page without a sign for so long is closed, and another one sends its verdicts
+const GONE = 90000; // a page silent for so long is closed, and another sends its verdicts
 
 /** Events: "change", "saved" or "refused" {entry, answer}. */
 export class Outbox extends EventTarget {

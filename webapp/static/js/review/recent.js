@@ -41,7 +41,7 @@ export class Recent extends EventTarget {
 	}
 
 	draw() {
-		const last = this.last;
+		const { last } = this;
 		byId("last").textContent = last ? `${entryText(last)} · ${last.title}` : text("nothing_yet");
 		byId("undo").disabled = !last;
 		if (dialog.open) this.open();

@@ -16,15 +16,17 @@ export class Tally {
 	decided(entry) {
 		this.times.push(performance.now());
 		this.done.push(entry);
-		this.state.today += 1;
-		this.state.left = Math.max(0, this.state.left - 1);
-		this.draw();
+		this.#count(1);
 	}
 
 	undone(entry) {
 		this.done = this.done.filter((item) => item !== entry);
-		this.state.today = Math.max(0, this.state.today - 1);
-		this.state.left += 1;
+		this.#count(-1);
+	}
+
+	#count(by) {
+		this.state.today = Math.max(0, this.state.today + by);
+		this.state.left = Math.max(0, this.state.left - by);
 		this.draw();
 	}
 
@@ -57,7 +59,7 @@ export class Tally {
 	drawEnd() {
 		const count = (verdict) => this.done.filter((entry) => entry.verdict === verdict).length;
 		const kinds = {};
-		for (const entry of this.done) if (entry.defect_type) kinds[entry.defect_type] = (kinds[entry.defect_type] || 0) + 1;
+		for (const { defect_type } of this.done) if (defect_type) kinds[defect_type] = (kinds[defect_type] || 0) + 1;
 		const named = Object.entries(kinds).map(([name, number]) => `${number} ${name}`).join(", ");
 		const done = { total: this.done.length, passed: count("PASS"), failed: count("FAIL"), types: named && ` (${named})` };
 		byId("end-words").textContent = done.total ? text("done", done) : text("nothing_waited");

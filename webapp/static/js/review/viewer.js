@@ -10,11 +10,12 @@ const SWIPED = 96;
 
 /** Events: "swipe" {verdict}, "change" when an overlay or the light changed. */
 export class Viewer extends Marker {
+	light = { brightness: 1, contrast: 1 };
+	pointers = new Map();
+
 	constructor(bench) {
 		super(bench);
 		this.bench = bench;
-		this.light = { brightness: 1, contrast: 1 };
-		this.pointers = new Map();
 		bench.addEventListener("wheel", (event) => this.#wheel(event), { passive: false });
 		bench.addEventListener("dblclick", (event) => event.target.closest(".stage") && this.#toggle(event));
 		this.resized = new ResizeObserver(() => this.fit());
@@ -80,9 +81,13 @@ export class Viewer extends Marker {
 		this.fit();
 	}
 
+	has(kind) {
+		return this.view.querySelector(`[data-kind="${kind}"]`);
+	}
+
 	/** Show or hide overlays: all of them when one is hidden, else none. */
 	toggle(...kinds) {
-		const here = kinds.filter((kind) => this.view.querySelector(`[data-kind="${kind}"]`));
+		const here = kinds.filter((kind) => this.has(kind));
 		const show = here.some((kind) => !this.shown.has(kind));
 		const next = new Set(this.shown);
 		for (const kind of here) next[show ? "add" : "delete"](kind);

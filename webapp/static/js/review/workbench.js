@@ -38,7 +38,10 @@ recent.addEventListener("undo", ({ detail }) => undo(detail.entry));
 viewer.addEventListener("swipe", ({ detail }) => decide(detail.verdict.toUpperCase()));
 viewer.addEventListener("mark", () => tell(current.marks.length ? text("marked", { number: current.marks.length }) : ""));
 viewer.addEventListener("change", () => {
-	for (const button of document.querySelectorAll("[data-overlay]")) button.ariaPressed = viewer.shown.has(button.dataset.overlay);
+	for (const button of document.querySelectorAll("[data-overlay]")) {
+		button.disabled = !viewer.has(button.dataset.overlay);
+		button.ariaPressed = viewer.shown.has(button.dataset.overlay);
+	}
 	for (const range of document.querySelectorAll("[data-light]")) range.value = viewer.light[range.dataset.light];
 });
 group.addEventListener("change", () => bench.toggleAttribute("data-unseen", group.isOpen && !group.isSeen));
@@ -75,11 +78,6 @@ function touched() {
 	if (idle) heartbeat();
 }
 
-const dialog = (id) => {
-	const element = byId(id);
-	if (element.open) element.close();
-	else element.showModal();
-};
 const actions = {
 	pass: () => decide("PASS"),
 	fail: (type) => decide("FAIL", type),
@@ -89,8 +87,8 @@ const actions = {
 	ungroup: closeGroup,
 	undo: () => undo(),
 	recent: () => recent.open(),
-	help: () => dialog("keys"),
-	"ask-skip": () => current && dialog("skip-dialog"),
+	help: () => byId("keys").showModal(),
+	"ask-skip": () => current && byId("skip-dialog").showModal(),
 	overlay: (kind) => current && viewer.toggle(kind),
 	"zoom-in": () => current && viewer.zoomBy(1.4),
 	"zoom-out": () => current && viewer.zoomBy(1 / 1.4),
@@ -116,7 +114,7 @@ listen(
 	(key) => current && key in keys && keys[key]() !== false,
 	(button) => button === confirmButton && agree(),
 );
-document.addEventListener("click", (event) => {
+addEventListener("click", (event) => {
 	const button = event.target.closest("[data-do]");
 	// A pointer already toggled the map on pointerdown.
 	if (button && !(button.dataset.overlay && event.detail)) actions[button.dataset.do](button.dataset.value || "");
@@ -130,14 +128,14 @@ const release = () => {
 };
 addEventListener("keydown", ({ key, repeat }) => !repeat && "eah".includes(key.toLowerCase()) && press(), { capture: true });
 addEventListener("keyup", release);
-document.addEventListener("pointerdown", ({ target }) => {
+addEventListener("pointerdown", ({ target }) => {
 	const button = target.closest("[data-overlay]:enabled");
 	if (!button || !current) return;
 	press();
 	actions.overlay(button.dataset.overlay);
 });
 addEventListener("pointerup", release);
-document.addEventListener("input", ({ target }) => {
+addEventListener("input", ({ target }) => {
 	if ("strength" in target.dataset) bench.style.setProperty("--map-strength", target.value);
 	if (target.dataset.light && current) viewer.brighten(target.dataset.light, target.value - viewer.light[target.dataset.light]);
 });
@@ -150,7 +148,7 @@ addEventListener("pagehide", () => {
 });
 // A page from the browser's cache has released its parts.
 addEventListener("pageshow", ({ persisted }) => persisted && location.reload());
-document.addEventListener("visibilitychange", heartbeat);
+addEventListener("visibilitychange", heartbeat);
 setInterval(heartbeat, HEARTBEAT);
 
 drawUnsaved();
