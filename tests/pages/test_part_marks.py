@@ -7,10 +7,11 @@ import io
 import pytest
 from django.contrib.auth.models import Permission
 from PIL import Image
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from inspection.images.mask_files import store_mask
 from inspection.models import Inspection, Product
+from labeling.datasets.defect_places import place_of_part
 from labeling.models import Label
 from labeling.queue.queue import claim_part
 from labeling.review import review
@@ -113,3 +114,24 @@ def test_an_imported_mask_is_shown_and_not_to_whoever_judges_the_part(
     assert page.request.get(address).status == 404
     page.reload()
     expect(page.locator(".mask")).to_have_count(0)
+
+
+def test_pages_without_scripts_say_that_marks_need_them_and_keep_marks(
+    browser: Browser, live_site: str, login: Login, part: Inspection, receive: Receive, make_person: MakePerson
+) -> None:
+    review.correct(part, by=make_person("bob"), verdict="FAIL", marks=[Mark(0.5, 0.5)])
+    context = browser.new_context(base_url=live_site, java_script_enabled=False)
+    page = context.new_page()
+    login(page, make_person("ada"))
+    page.goto(f"/inspections/{part.pk}/")
+    # A browser whose scripts the test turned off does not show what is in <noscript>.
+    assert '<noscript><span class="quiet">Marks on the image need JavaScript.' in page.content()
+    expect(page.get_by_role("button", name="Marks")).to_have_count(0)
+    page.locator("#defect_type").select_option("scratch")
+    page.get_by_role("button", name="FAIL", exact=True).click()
+    assert str(Label.objects.standing().get()) == "FAIL scratch"
+    assert place_of_part(part).marks == (Mark(0.5, 0.5),)
+    receive("P-1", 2)
+    page.goto("/review/plain/")
+    expect(page.get_by_text("Marks on the image need JavaScript and the workbench.")).to_be_visible()
+    context.close()
