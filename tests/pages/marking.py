@@ -10,6 +10,7 @@ from playwright.sync_api import Page, expect
 from inspection.models import Inspection
 from labeling.models import Label
 from mltasks.vision.types import Mark, parse_marks
+from tests.pages.fingers import touch
 
 Spot = tuple[float, float]
 
@@ -52,6 +53,14 @@ def drag(page: Page, start: Spot, end: Spot) -> None:
     page.mouse.down()
     page.mouse.move(*shown.point(*end), steps=5)
     page.mouse.up()
+
+
+def finger_drag(page: Page, start: Spot, end: Spot) -> None:
+    """Hold a finger on one place of the image, then drag to another."""
+    shown = picture(page)
+    (x, y), (right, bottom) = shown.point(*start), shown.point(*end)
+    stroke = [(x + (right - x) * step / 10, y + (bottom - y) * step / 10) for step in range(11)]
+    touch(page, stroke, hold=0.7)
 
 
 def rest(page: Page) -> None:

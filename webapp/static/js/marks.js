@@ -2,21 +2,33 @@
 
 const SLOP = 8; // pixels that a click may move
 const TWICE = 500; // ms between the presses of a double click
+const HOLD = 350; // ms until a finger draws; browsers open a menu later
 const LIMIT = 8;
 
 export const apart = (one, other) => Math.hypot(one.x - other.x, one.y - other.y);
 
 /** Event: "mark" (a person changed the marks). */
 export class Marker extends EventTarget {
+	zoom = 1;
+
 	constructor(root) {
 		super();
-		const steps = { pointerdown: "down", pointermove: "move", pointerup: "up", pointercancel: "up" };
+		const steps = { pointerdown: "down", pointermove: "move", pointerup: "up", pointercancel: "up", touchmove: "keep", contextmenu: "keep" };
 		for (const type in steps) root.addEventListener(type, (event) => this[steps[type]](event));
 	}
 
 	/** True if a drag draws; else it scrolls or moves the part. */
-	draws({ pointerType }) {
-		return pointerType !== "touch";
+	draws(event) {
+		return event.pointerType === "touch" ? this.holds(event) : event.shiftKey || this.zoom === 1;
+	}
+
+	holds({ timeStamp }) {
+		return this.from && timeStamp - this.from.timeStamp > HOLD;
+	}
+
+	/** No scrolling and no menu while a finger draws. */
+	keep(event) {
+		if (this.holds(event)) event.preventDefault();
 	}
 
 	show(part) {
@@ -34,6 +46,7 @@ export class Marker extends EventTarget {
 
 	down(event) {
 		const { x, y, target, timeStamp } = event;
+		if (this.drawn) this.#stop(); // a second finger
 		const starts = !event.button && event.isPrimary && target.closest(".view");
 		this.from = starts && { x, y, timeStamp, mark: target.mark, spot: this.#at(event) };
 	}
@@ -42,8 +55,9 @@ export class Marker extends EventTarget {
 		const { from } = this;
 		if (!from || apart(event, from) < SLOP) return;
 		if (!this.draws(event)) return this.#stop();
-		const [one, other] = [from.spot, this.#at(event)];
-		this.drawn = { left: Math.min(one.left, other.left), top: Math.min(one.top, other.top), width: Math.abs(one.left - other.left), height: Math.abs(one.top - other.top) };
+		const { spot } = from;
+		const { left, top } = this.#at(event);
+		this.drawn = { left: Math.min(spot.left, left), top: Math.min(spot.top, top), width: Math.abs(spot.left - left), height: Math.abs(spot.top - top) };
 		this.#draw([...this.part.marks, this.drawn]);
 	}
 
@@ -74,7 +88,9 @@ export class Marker extends EventTarget {
 
 	#draw(marks) {
 		const frames = marks.map((mark) => {
-			const frame = Object.assign(document.createElement("i"), { mark });
+			// A touch ends with its frame.
+			const frame = [...this.layer.children].find((old) => old.mark === mark) || document.createElement("i");
+			frame.mark = mark;
 			for (const side in mark) frame.style[side] = `${100 * mark[side]}%`;
 			return frame;
 		});

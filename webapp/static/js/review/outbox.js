@@ -1,4 +1,4 @@
-// Decisions on their way to the server: sent in order, retried and stored in the browser until saved.
+// Decisions for the server: sent in order, retried and stored in the browser until saved.
 
 import { isLater, postJson, wait } from "./net.js";
 import { text } from "./texts.js";

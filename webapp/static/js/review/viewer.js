@@ -1,4 +1,4 @@
-// View of the part: marks, zoom, pan, light, overlays, and swipes for a verdict.
+// View of the part: marks, zoom, pan, light, overlays, and swipes.
 
 import { apart, Marker } from "../marks.js";
 
@@ -133,10 +133,6 @@ export class Viewer extends Marker {
 		else this.zoomBy(Math.max(3, 1 / this.base), event);
 	}
 
-	draws(event) {
-		return event.shiftKey || (this.zoom === 1 && super.draws(event));
-	}
-
 	down(event) {
 		super.down(event);
 		if (!event.target.closest(".stage") || event.button) return;
@@ -148,7 +144,7 @@ export class Viewer extends Marker {
 	move(event) {
 		super.move(event);
 		const before = this.pointers.get(event.pointerId);
-		if (!before || this.drawn) return;
+		if (!before || this.from) return;
 		const other = [...this.pointers.values()].find((one) => one.pointerId !== event.pointerId);
 		this.pointers.set(event.pointerId, event);
 		if (other) this.zoomBy(apart(event, other) / Math.max(1, apart(before, other)), { x: (event.x + other.x) / 2, y: (event.y + other.y) / 2 });

@@ -1,4 +1,4 @@
-// Workbench: one part, one decision, one key. Saving, claiming and loading run in the background.
+// Workbench. Saving, claiming and loading run in the background.
 
 import { agree, ahead, bench, closeGroup, comment, confirmButton, current, decide, group, held, lose, next, openGroup, outbox, recent, skip, tally, tell, undo, viewer } from "./judging.js";
 import { listen } from "./keys.js";
@@ -126,7 +126,7 @@ const release = () => {
 	if (peek && current && Date.now() - peek.at > PEEK_AFTER) viewer.showOnly(peek.shown);
 	peek = null;
 };
-addEventListener("keydown", ({ key, repeat }) => !repeat && "eah".includes(key.toLowerCase()) && press(), { capture: true });
+addEventListener("keydown", ({ key, repeat }) => !repeat && "eah".includes(key.toLowerCase()) && press(), true);
 addEventListener("keyup", release);
 addEventListener("pointerdown", ({ target }) => {
 	const button = target.closest("[data-overlay]:enabled");
@@ -139,7 +139,7 @@ addEventListener("input", ({ target }) => {
 	if ("strength" in target.dataset) bench.style.setProperty("--map-strength", target.value);
 	if (target.dataset.light && current) viewer.brighten(target.dataset.light, target.value - viewer.light[target.dataset.light]);
 });
-for (const sign of ["keydown", "pointerdown", "pointermove", "wheel"]) addEventListener(sign, touched, { passive: true });
+for (const sign of ["keydown", "pointerdown", "pointermove", "wheel"]) addEventListener(sign, touched);
 addEventListener("beforeunload", (event) => outbox.size && event.preventDefault());
 addEventListener("pagehide", () => {
 	// Return undecided parts to the queue at once, before their claims expire.
