@@ -45,6 +45,8 @@ CONFIG = TrainConfig(
     threads=1,
     # Trying 8 bits takes as long as all the rest; `tests/vision/export/test_precision.py` does.
     precision="f32",
+    # A graph of each score set takes as long as the training; `tests/vision/export/test_speed_trade.py` makes them.
+    trade_points=0,
 )
 # For all that asks no more of a version than that it is one: without the second network and with one detector it learns
 # in half the time, and loads in a third.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from django.utils.text import capfirst
@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from mltasks.reports.report_text import format_share
 from mltasks.vision.serving.calibrator import Calibrator
 from mltasks.vision.serving.detector_names import DETECTOR_NAMES
+from mltasks.vision.speeds import BALANCED, FAST, THOROUGH
 
 
 def components(meta: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -18,13 +19,19 @@ def components(meta: Mapping[str, Any]) -> list[tuple[str, str]]:
     texts = {
         _("Input"): _input_text(meta.get("input", {}), meta.get("export_agreement", {})),
         _("Precision"): _precision_text(meta.get("precision", {})),
-        _("Heads"): _fusion_text(meta.get("fusion", {})),
+        _("Speed"): _speed_text(meta.get("config", {})),
+        _("Heads"): _fusion_text(meta.get("fusion", {}), (meta.get("trade") or {}).get("removed", [])),
         _("Computing"): _operations_text(meta.get("operations", {})),
         _("Calibration"): _calibration_text(meta.get("calibration", {})),
         _("Novelty"): detector_name(meta.get("novelty", {}).get("detector", "")),
         _("Code"): _code_text(meta.get("code", {})),
     }
     return [(title, text) for title, text in texts.items() if text]
+
+
+def speed_name(name: str) -> str:
+    """Return a speed's name for people."""
+    return {FAST: _("Fast"), BALANCED: _("Balanced"), THOROUGH: _("Thorough")}.get(name, name)
 
 
 def detector_name(name: str) -> str:
@@ -42,6 +49,16 @@ def _input_text(size: Mapping[str, Any], agreement: Mapping[str, Any]) -> str:
     if not milliseconds:
         return text
     return text + _("; {time} ms per image on the machine that trained it").format(time=f"{milliseconds:.0f}")
+
+
+def _speed_text(config: Mapping[str, Any]) -> str:
+    """Return speed and time budget; empty for a version from before speeds."""
+    if "speed" not in config:
+        return ""
+    if not config.get("budget_ms"):
+        return speed_name(config["speed"])
+    text = _("{speed}, at most {budget} ms per image on one thread")
+    return text.format(speed=speed_name(config["speed"]), budget=f"{config['budget_ms']:g}")
 
 
 def _code_text(code: Mapping[str, str]) -> str:
@@ -74,7 +91,7 @@ def _precision_text(precision: Mapping[str, Any]) -> str:
     )
 
 
-def _fusion_text(fusion: Mapping[str, Any]) -> str:
+def _fusion_text(fusion: Mapping[str, Any], removed: Collection[str]) -> str:
     """Return the fused heads with their weights, and those that were left out.
 
     Scores have different spreads, so a weight is not a head's share of the decision.
@@ -82,7 +99,7 @@ def _fusion_text(fusion: Mapping[str, Any]) -> str:
     weights: Mapping[str, float] = fusion.get("weights", {})
     used = {name: weight for name, weight in weights.items() if weight > 0}
     if len(weights) == 1:
-        text = _("{head}, alone").format(head=capfirst(_head_name(next(iter(weights)))))
+        text = _("{head}, alone").format(head=capfirst(head_name(next(iter(weights)))))
     elif used:
         apart = {name: weight for name, weight in used.items() if name in fusion.get("detectors", ())}
         labeled = _weighted_heads({name: weight for name, weight in used.items() if name not in apart})
@@ -93,17 +110,17 @@ def _fusion_text(fusion: Mapping[str, Any]) -> str:
             )
     else:
         return ""
-    unused = [_head_name(name) for name in weights if name not in used and len(weights) > 1]
+    unused = [head_name(name) for name in weights if name not in used and len(weights) > 1]
     if unused:
         text += _(". Not used: {heads}").format(heads=", ".join(unused))
-    if dropped := fusion.get("dropped"):
-        left_out = ", ".join(_head_name(name) for name in dropped)
+    if dropped := [name for name in fusion.get("dropped", {}) if name not in removed]:
+        left_out = ", ".join(head_name(name) for name in dropped)
         text += _(". Left out, because held-out parts are scored as well without them: {heads}").format(heads=left_out)
     return text
 
 
 def _weighted_heads(weights: Mapping[str, float]) -> str:
-    return " + ".join(f"{_head_name(name)} × {weight:.2g}" for name, weight in weights.items())
+    return " + ".join(f"{head_name(name)} × {weight:.2g}" for name, weight in weights.items())
 
 
 def _operations_text(operations: Mapping[str, float]) -> str:
@@ -117,7 +134,8 @@ def _operations_text(operations: Mapping[str, float]) -> str:
     return text + _("; {gflop} with the scores that were left out").format(gflop=f"{everything:.1f}")
 
 
-def _head_name(name: str) -> str:
+def head_name(name: str) -> str:
+    """Return a head's or detector's name for people."""
     if not name.startswith("second_"):
         return name
     return _("auxiliary {head}").format(head=name.removeprefix("second_"))

@@ -11,7 +11,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from mltasks.models import ModelVersion, Promotion
-from mltasks.reports import report_files, report_text, version_components
+from mltasks.reports import report_files, report_text, speed_trade, version_components
 from mltasks.reports.report_figures import FIGURES
 from mltasks.vision.evaluation.chart import Chart
 from mltasks.vision.evaluation.report_charts import report_charts, training_chart
@@ -24,6 +24,8 @@ PLOT_CAPTIONS = {
     "reconstruction_error": _("Reconstruction errors of good and defective parts, with the novelty threshold"),
     "calibration": _("Observed share of defects by predicted probability, with intervals"),
     "labels": _("Average precision by the number of labels, with intervals"),
+    "trade_quality": _("Average precision of versions with more and fewer scores by their time per image"),
+    "trade_reviews": _("Review share of versions with more and fewer scores by their time per image"),
     "training": _("Loss by epoch"),
 }
 # Shares that differ by less are shown as the same.
@@ -145,7 +147,17 @@ class VersionReport:
     @cached_property
     def charts(self) -> dict[str, Chart]:
         """Return the charts of the report's numbers by name."""
-        return report_charts(self.evaluation, gettext)
+        return report_charts(self.evaluation, gettext) | speed_trade.trade_charts(self.version.meta)
+
+    @property
+    def trade_rows(self) -> list[dict[str, Any]]:
+        """Return time and figures of the versions with more and fewer scores, the fastest first."""
+        return speed_trade.trade_rows(self.version.meta)
+
+    @property
+    def trade_text(self) -> str:
+        """Return a text on the time budget; empty without one."""
+        return speed_trade.trade_text(self.version.meta)
 
     @cached_property
     def training_chart(self) -> Chart | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from mltasks.storage import version_store
 from mltasks.storage.scratch_folders import scratch_folder
 from mltasks.training import backbone_choice
 from mltasks.vision.serving import bundle
-from mltasks.vision.types import Progress, ProgressCallback, Sample, no_progress
+from mltasks.vision.types import Progress, ProgressCallback, Sample, TrainConfig, no_progress
 
 # Rounding differs between machines: figures may differ by this much.
 TOLERANCE = 0.03
@@ -148,7 +148,7 @@ def _check_retraining(
         # Without the epochs: the retraining makes no version.
         progress(Progress(step.share, f"Retraining: {step.stage}"))
 
-    config = backbone_choice.with_local_weights(version.run.train_config())
+    config = backbone_choice.with_local_weights(_retraining_config(version))
     with scratch_folder(Path(settings.VERSIONS_DIR) / ".verifying") as folder:
         retrained = learn(samples, config, folder / "retrained", report)
         differences = _differences(version.meta, retrained.meta)
@@ -160,6 +160,16 @@ def _check_retraining(
             environment = "bit for bit" if equal else "although machine, libraries and code are the same"
             yield Finding(WEIGHTS, equal, f"{result}, {environment}.")
         yield _compare_metrics(version.report.evaluation["metrics"], retrained.report["metrics"], exact=not differences)
+
+
+def _retraining_config(version: ModelVersion) -> TrainConfig:
+    """Return the run's config, with what a time budget chose: times of another run could choose otherwise."""
+    config = version.run.train_config()
+    if not config.budget_ms:
+        return config
+    chosen = TrainConfig.from_json(version.meta["config"])
+    config = replace(config, height=chosen.height, width=chosen.width)
+    return replace(config, score_removals=chosen.score_removals, budget_ms=0.0)
 
 
 def _weights_sha256(folder: Path) -> str:

@@ -182,7 +182,9 @@ class TrainConfig:
       ``coarse`` (patches at half size), ``detail`` (finer patches), ``features`` (an autoencoder), ``whole`` and
       ``second_whole`` (global statistics). ``places`` joins ``second_memory``, ``coarse`` and ``detail`` (``memory``
       and ``detail`` without an auxiliary backbone).
-    - ``left_out_scores`` are heads and detectors that are not trained.
+    - ``left_out_scores`` are heads and detectors that are not trained. ``score_removals`` is the number of scores that
+      a version does without beyond those that held-out parts do not need (−1: it keeps all).
+    - ``trade_points`` is the most versions of fewer scores whose time and quality the report compares (0: none).
     - ``escape_rate`` and ``escape_confidence`` are the escape guarantee. ``defect_rate`` is the line's share of
       defective parts (None: the labels' share).
     - ``curve_shares`` are the shares of the labels that the report's learning curve adds to the point of all labels
@@ -206,6 +208,7 @@ class TrainConfig:
     companion: str = "efficientnet-lite2"
     detectors: tuple[str, ...] = ("places", "features")
     left_out_scores: tuple[str, ...] = ()
+    score_removals: int = 0
     backbone: str = "resnet18"
     backbone_scale: float = 0.5
     backbone_weights: str = "auto"
@@ -232,6 +235,7 @@ class TrainConfig:
     escape_confidence: float = 0.95
     defect_rate: float | None = None
     curve_shares: tuple[float, ...] = (0.25, 0.5)
+    trade_points: int = 6
     precision: str = "auto"
     threads: int = 0
     costs: Costs = field(default_factory=Costs)

@@ -23,6 +23,7 @@ QUICK_CONFIG = {
     "folds": 2,
     "dense_epochs": 1,
     "precision": "f32",
+    "trade_points": 0,
     "views": 1,
     "oversampling": 1,
     "autoencoder_epochs": 1,

@@ -33,6 +33,7 @@ RECIPE = {
     "autoencoder_epochs": 1,
     "threads": 1,
     "precision": "f32",
+    "trade_points": 0,
     "backbone_weights": "shipped",
     "height": 160,
     "width": 96,

@@ -43,6 +43,7 @@ TRAINING_SETTINGS = {
     "draws_cap": 96,
     "autoencoder_epochs": 4,
     "curve_shares": [0.5],
+    "trade_points": 3,
 }
 ESCAPE_PROMISE = 0.1
 _DEMO_USERS = dict(zip(credentials.DEMO_USERS, (REVIEWER, QUALITY_MANAGER), strict=True))

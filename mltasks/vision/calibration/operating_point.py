@@ -10,6 +10,7 @@ import numpy as np
 from mltasks.vision.calibration.calibration import anomaly_threshold, fit_calibrator, fit_platt
 from mltasks.vision.calibration.detector_ensemble import ENSEMBLE, DetectorEnsemble, fit_ensemble
 from mltasks.vision.calibration.fusion import Fusion
+from mltasks.vision.calibration.score_removal import least_needed_score
 from mltasks.vision.calibration.score_selection import fit_selected_fusion
 from mltasks.vision.serving.calibrator import Calibrator
 from mltasks.vision.stats.metrics import auroc, auroc_standard_error
@@ -26,6 +27,10 @@ SEGMENTATION = "segmentation"
 # Scores that need the backbone; a version with an auxiliary backbone computes nothing else with it.
 BACKBONE_SCORES = frozenset({"texture", "memory", "whole"})
 MIN_THRESHOLD = 1e-12
+# Classifiers that a version always has one of
+MAIN_HEADS = (SEGMENTATION, "pooled")
+# Number of removals that stands for no selection
+KEEP_ALL_SCORES = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,18 +106,59 @@ def with_ensemble(scores: Mapping[str, Sequence[float]], ensemble: DetectorEnsem
 
 
 def fit_operating_point(
-    held_out: HeldOutScores, detectors: Sequence[str], quantile: float, seed: int, lowest_threshold: float = 1.0
+    held_out: HeldOutScores,
+    detectors: Sequence[str],
+    quantile: float,
+    seed: int,
+    lowest_threshold: float = 1.0,
+    removals: int = 0,
 ) -> OperatingPoint:
     """Fit the operating point to held-out parts.
 
     ``detectors`` are those besides the pixel autoencoder. ``quantile`` is the share of good parts below each detector's
-    threshold. ``lowest_threshold`` is the lowest probability at which something is decided.
+    threshold. ``lowest_threshold`` is the lowest probability at which something is decided. ``removals`` is the number
+    of scores to remove after the selection, as far as there are any; ``KEEP_ALL_SCORES`` selects none.
 
     Raises ValueError unless both classes are present and all scores are finite.
     """
-    targets = held_out.targets
+    targets, select = held_out.targets, removals > KEEP_ALL_SCORES
     if len(set(targets)) < 2:
         raise ValueError("Fusion and thresholds need held-out parts of both classes.")
+    point = _fit_scores(held_out, detectors, quantile, seed, lowest_threshold, select)
+    for _ in range(removals):
+        scores = {name: held_out.scores[name] for name in point.fusion.weights}
+        candidates = removable_scores(point, detectors)
+        least = least_needed_score(scores, targets, held_out.parts, seed, candidates, point.fusion.detectors)
+        if least is None:
+            break
+        dropped = {**point.fusion.dropped, least[0]: least[1]}
+        kept = {name: values for name, values in held_out.scores.items() if name not in dropped}
+        held_out, detectors = replace(held_out, scores=kept), [name for name in detectors if name not in dropped]
+        point = _fit_scores(held_out, detectors, quantile, seed, lowest_threshold, select=False)
+        point = replace(point, fusion=replace(point.fusion, dropped=dropped))
+    return point
+
+
+def removable_scores(point: OperatingPoint, detectors: Sequence[str]) -> list[str]:
+    """Return the scores that a smaller version could do without.
+
+    The main head and the first detector stay: a version needs a classifier, and the first detector is preferred.
+    """
+    kept = {*MAIN_HEADS, *detectors[:1]}
+    computed = [*point.fusion.weights, *(name for name in detectors if name in point.used_heads)]
+    return [name for name in dict.fromkeys(computed) if name not in kept]
+
+
+def _fit_scores(
+    held_out: HeldOutScores,
+    detectors: Sequence[str],
+    quantile: float,
+    seed: int,
+    lowest_threshold: float,
+    select: bool,
+) -> OperatingPoint:
+    """Fit as ``fit_operating_point``, with all scores or those that ``fit_selected_fusion`` keeps."""
+    targets = held_out.targets
     inputs = {
         name: values for name, values in held_out.scores.items() if name not in (PIXEL_AUTOENCODER, LABELED_MEMORY)
     }
@@ -120,7 +166,7 @@ def fit_operating_point(
     scores = with_ensemble(held_out.scores, ensemble)
     names = [*([ENSEMBLE] if ensemble else []), *detectors, PIXEL_AUTOENCODER]
     detector = choose_detector({name: scores[name] for name in names}, targets, held_out.parts)
-    free = _always_computed(detector, ensemble)
+    free = _always_computed(detector, ensemble) if select else set(inputs)
     fusion = fit_selected_fusion(
         inputs, targets, held_out.parts, seed, detectors=detectors, costly=BACKBONE_SCORES, free=free
     )

@@ -52,7 +52,7 @@ def fit_selected_fusion(
     if fewest < MIN_PARTS_PER_CLASS:
         return fusion
     fold = assign_part_folds(defective, min(FOLDS, fewest), np.random.default_rng(seed))[part]
-    one_sum, two_sums = (_part_losses(scores, targets, part, fold, apart) for apart in ((), detectors))
+    one_sum, two_sums = (part_losses(scores, targets, part, fold, apart) for apart in ((), detectors))
     if two_sums.mean() < one_sum.mean():
         losses, fusion = two_sums, fit_fusion(scores, targets, detectors)
     else:
@@ -61,7 +61,7 @@ def fit_selected_fusion(
     while len(kept) > 1:
         candidates = [name for name in kept if name not in free]
         without = {
-            name: _part_losses(_without(scores, kept, name), targets, part, fold, detectors) for name in candidates
+            name: part_losses(_without(scores, kept, name), targets, part, fold, detectors) for name in candidates
         }
         rises = {name: without[name] - losses for name in candidates}
         needless = [
@@ -86,7 +86,7 @@ def _without(scores: Mapping[str, Sequence[float]], kept: Sequence[str], left_ou
     return {name: scores[name] for name in kept if name != left_out}
 
 
-def _part_losses(
+def part_losses(
     scores: Mapping[str, Sequence[float]],
     targets: Sequence[int],
     part: NDArray[np.intp],

@@ -110,7 +110,10 @@ def evaluate(
             for name in sorted({row.defect_type for row in rows if row.target == DEFECT} - {""})
         },
         detectors={
-            name: _auroc([row.detectors[name] for row in rows], targets, bootstrap) for name in rows[0].detectors
+            name: _auroc([row.detectors[name] for row in rows], targets, bootstrap)
+            for name in rows[0].detectors
+            # With fewer scores, folds may do without different detectors.
+            if all(name in row.detectors for row in rows)
         },
         confusion=confusion,
         total_cost=confusion["escape"] * costs.fn + confusion["false_alarm"] * costs.fp,

@@ -14,23 +14,22 @@ import openvino
 
 from mltasks.vision.data.splits import assign_splits
 from mltasks.vision.evaluation.chart_file import write_charts
-from mltasks.vision.evaluation.evaluate import Evaluation, evaluate
-from mltasks.vision.evaluation.learning_curve import learning_curve
+from mltasks.vision.evaluation.evaluate import Evaluation
 from mltasks.vision.evaluation.report import build_report
 from mltasks.vision.evaluation.report_charts import report_charts, training_chart
 from mltasks.vision.evaluation.worst_errors import write_contact_sheet, write_error_heatmaps, write_error_images
+from mltasks.vision.export.graph_cost import measure_graph
 from mltasks.vision.export.openvino_export import OUTPUTS
 from mltasks.vision.export.source_version import source_version
+from mltasks.vision.export.version_evaluation import build_escape_curve, evaluate_version, trade_report
 from mltasks.vision.export.version_weights import ExportedWeights, write_networks
 from mltasks.vision.networks.compute import reproducible
 from mltasks.vision.networks.embedder import embedding_space
-from mltasks.vision.networks.input_size import resolve_input_size
 from mltasks.vision.serving import bundle
-from mltasks.vision.serving.escape_curve import EscapeCurve
-from mltasks.vision.serving.escape_guarantee import EscapeRateGuarantee
 from mltasks.vision.serving.scorer import Scorer
 from mltasks.vision.training.fit import FittedVersion, fit
 from mltasks.vision.training.progress import Stage
+from mltasks.vision.training.speed.input_budget import choose_input_size_within
 from mltasks.vision.types import EMBEDDING_DIMENSIONS, ProgressCallback, Sample, TrainConfig, no_progress
 
 LIBRARIES = ("torch", "torchvision", "openvino", "nncf", "numpy", "pillow", "safetensors")
@@ -65,21 +64,11 @@ def learn(
     ready = list(samples) if samples and all(sample.split for sample in samples) else assign_splits(samples, config)
     # The row order of the database must not change the weights.
     ready.sort(key=lambda sample: (sample.sha256, sample.name))
-    config = resolve_input_size(config, ready)
     with reproducible(config.threads) as compute:
-        fitted = fit(ready, config, compute, whole.substage(0, 0.95))
+        config = choose_input_size_within(config, ready)
+        fitted = fit(ready, config, compute, whole.substage(0, 0.95), measure_graph)
         whole.report(0.95, "evaluating")
-        evaluation = evaluate(
-            fitted.predictions,
-            fitted.protocol,
-            config.costs,
-            fitted.thresholds,
-            weights=fitted.weights.name,
-            guarantee=EscapeRateGuarantee(config.escape_rate, config.escape_confidence),
-            defect_rate=config.defect_rate,
-            escape_curve=build_escape_curve(fitted),
-            learning_curve=learning_curve(fitted.curve_predictions, config.seed),
-        )
+        evaluation = evaluate_version(fitted)
         whole.report(0.97, "writing the version")
         learned = write_version(fitted, evaluation, ready, out_dir, started)
     whole.report(1, "done")
@@ -102,20 +91,6 @@ def write_version(
         write_figures(draft, fitted, evaluation, report, networks.graph)
 
     return LearnedVersion(out_dir, bundle.write_atomic(out_dir, fill), evaluation, report, meta)
-
-
-def build_escape_curve(fitted: FittedVersion) -> EscapeCurve:
-    """Return the data of the escape guarantee: held-out logits with the serving calibration, and held-out novelty.
-
-    In a cross-validation the logits are those of the fold models, not of the final models. The novelty is compared as
-    in serving: with good parts below the FAIL threshold, with labeled defects too from it on."""
-    rows, fails_from = fitted.predictions, fitted.thresholds.defect_probability
-    probabilities = fitted.operating_point.calibrator.probability([row.logit for row in rows]).tolist()
-    novelty = [
-        row.good_part_novelty if probability < fails_from else row.novelty
-        for row, probability in zip(rows, probabilities, strict=True)
-    ]
-    return EscapeCurve.from_images(probabilities, novelty, [row.target for row in rows], [row.part for row in rows])
 
 
 def write_figures(
@@ -182,4 +157,5 @@ def build_meta(
         "export_agreement": asdict(networks.agreement),
         "operations": asdict(networks.operations),
         "precision": networks.precision.to_json(),
+        "trade": trade_report(fitted),
     }

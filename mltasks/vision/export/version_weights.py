@@ -48,7 +48,7 @@ def write_networks(fitted: FittedVersion, samples: Sequence[Sample], draft: Path
 
     Raises ExportMismatch and UnreadableSample."""
     config, point = fitted.config, fitted.operating_point
-    serving = _serving_model(fitted, point)
+    serving = serving_model(fitted, point)
     state = {name: tensor.contiguous() for name, tensor in serving.state_dict().items()}
     save_file(state, draft / bundle.WEIGHTS)
     graph = draft / bundle.GRAPH
@@ -56,7 +56,7 @@ def write_networks(fitted: FittedVersion, samples: Sequence[Sample], draft: Path
     images = [read_pixels(sample, config.input_size) for sample in sample_images(samples, config, AGREEMENT_IMAGES)]
     compiled = compile_model(graph, torch.get_num_threads())
     agreement = check_agreement(serving, compiled, images, point.calibrator)
-    all_scores = _serving_model(fitted, point.with_all_scores()) if point.fusion.dropped else None
+    all_scores = serving_model(fitted, point.with_all_scores()) if point.fusion.dropped else None
     operations = count_operations(openvino.Core().read_model(graph), all_scores, (config.height, config.width))
     if config.precision != AUTO:
         return ExportedWeights(agreement, operations, PrecisionChoice(32, "Set by the training's settings."), compiled)
@@ -70,7 +70,7 @@ def write_networks(fitted: FittedVersion, samples: Sequence[Sample], draft: Path
     return ExportedWeights(agreement, operations, precision, compiled)
 
 
-def _serving_model(fitted: FittedVersion, point: OperatingPoint) -> ServingModel:
+def serving_model(fitted: FittedVersion, point: OperatingPoint) -> ServingModel:
     """Return the model of the final networks at an operating point, on copies of the networks."""
     config, final = fitted.config, fitted.final
     heads = {name: copy.deepcopy(head) for name, head in final.heads.items()}

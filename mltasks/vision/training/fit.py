@@ -5,7 +5,7 @@ the limit a holdout is used: the version that serves is the version that was mea
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -22,10 +22,18 @@ from mltasks.vision.networks.trunk import STRIDE, Trunk
 from mltasks.vision.serving.thresholds import cost_threshold
 from mltasks.vision.training.features.feature_bank import TrainingData, build_feature_bank
 from mltasks.vision.training.fit_detectors import DETECTORS
-from mltasks.vision.training.folds import FINAL, Fold, TrainingContext, split_indices, train_folds
+from mltasks.vision.training.folds import (
+    FINAL,
+    HOLDOUT_FOLD,
+    Fold,
+    TrainingContext,
+    split_indices,
+    train_folds,
+)
 from mltasks.vision.training.learning_curve_trials import plan_trials, run_trials
 from mltasks.vision.training.out_of_fold import cross_fit, operating_point_of, predict_holdout
 from mltasks.vision.training.progress import Stage
+from mltasks.vision.training.speed.score_sets import GraphCost, ScoreSet, choose_score_set, measure_score_sets
 from mltasks.vision.training.speed.speed_checks import check_speed_settings
 from mltasks.vision.training.time_estimate import progress_shares
 from mltasks.vision.types import SEGMENTATION_RECIPE, Sample, Thresholds, TrainConfig
@@ -46,7 +54,8 @@ class FittedVersion:
 
     ``folds`` holds all trainings by name, ``final`` the training to serve. ``predictions`` cover parts that the
     predicting fold was not trained on. ``curve_predictions`` are the predictions with fewer labels, and last with all
-    labels; empty without a learning curve."""
+    labels; empty without a learning curve. ``score_sets`` are versions of the same training with more and fewer scores;
+    empty if none were measured."""
 
     config: TrainConfig
     weights: WeightsSource
@@ -59,6 +68,7 @@ class FittedVersion:
     views: int
     compute: dict[str, str | int]
     curve_predictions: list[CurvePrediction] = field(default_factory=list)
+    score_sets: list[ScoreSet] = field(default_factory=list)
 
     @property
     def thresholds(self) -> Thresholds:
@@ -66,8 +76,17 @@ class FittedVersion:
         return Thresholds(cost_threshold(self.config.costs), self.operating_point.thresholds[PIXEL_AUTOENCODER])
 
 
-def fit(samples: Sequence[Sample], config: TrainConfig, compute: Compute, stage: Stage) -> FittedVersion:
+def fit(
+    samples: Sequence[Sample],
+    config: TrainConfig,
+    compute: Compute,
+    stage: Stage,
+    measure: Callable[[FittedVersion, OperatingPoint], GraphCost] | None = None,
+) -> FittedVersion:
     """Train on samples whose splits are set, inside ``compute.reproducible``.
+
+    ``measure`` returns the cost of the serving graph with an operating point. Without it, no score sets are compared
+    and a time budget is ignored.
 
     Raises ValueError for invalid splits or sizes, and UnreadableSample, which names the image."""
     check_samples(samples, config)
@@ -82,8 +101,29 @@ def fit(samples: Sequence[Sample], config: TrainConfig, compute: Compute, stage:
     context = TrainingContext(samples, data, trunk)
     protocol = cross_validate if folds else fit_holdout
     fitted = protocol(context, weights, stage.substage(extraction_end, training_end))
+    if measure is not None and (config.trade_points or config.budget_ms):
+        stage.report(training_end, "comparing score sets")
+        fitted = with_score_sets(fitted, context, measure)
+        context = context.with_config(fitted.config)
     rest = stage.substage(training_end, 1).without_metrics()
     return replace(fitted, curve_predictions=run_trials(trials, context, fitted.folds, fitted.predictions, rest))
+
+
+def with_score_sets(
+    fitted: FittedVersion, context: TrainingContext, measure: Callable[[FittedVersion, OperatingPoint], GraphCost]
+) -> FittedVersion:
+    """Return the version with its score sets, and with the set that the config's budget chooses."""
+    config = fitted.config
+    made = (fitted.operating_point, fitted.predictions)
+    sets = measure_score_sets(fitted.folds, context, lambda point: measure(fitted, point), made)
+    chosen = choose_score_set(sets, config.score_removals, config.budget_ms)
+    return replace(
+        fitted,
+        config=replace(config, score_removals=chosen.removals),
+        operating_point=chosen.operating_point,
+        predictions=chosen.predictions,
+        score_sets=sets,
+    )
 
 
 def build_trunk(config: TrainConfig) -> tuple[Trunk, WeightsSource]:
@@ -163,7 +203,7 @@ def fit_holdout(context: TrainingContext, weights: WeightsSource, stage: Stage) 
     fold, point, predictions = predict_holdout(context, stage)
     train, validation, test = (len(split_indices(context.samples, split)) for split in HOLDOUT_SPLITS)
     protocol = EvaluationProtocol("holdout", 0, train, validation, test, context.data.config.seed)
-    return _fitted_version(context, weights, {"holdout": fold}, fold, point, predictions, protocol)
+    return _fitted_version(context, weights, {HOLDOUT_FOLD: fold}, fold, point, predictions, protocol)
 
 
 def _fitted_version(

@@ -32,6 +32,8 @@ FINE_TUNING_TITLE = "fine-tuning the auxiliary backbone"
 OPTIONAL_HEADS = ("texture", "second_texture", "second_stage")
 # The fold that leaves nothing out
 FINAL, FINAL_TITLE = "final", "final training on all parts"
+# Name of the only training of a holdout
+HOLDOUT_FOLD = "holdout"
 
 
 @dataclass(frozen=True, slots=True)

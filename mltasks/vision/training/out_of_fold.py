@@ -17,7 +17,7 @@ from mltasks.vision.evaluation.predictions import Prediction
 from mltasks.vision.networks.compute import derive_seed
 from mltasks.vision.serving.thresholds import cost_threshold, review_band
 from mltasks.vision.training.fit_detectors import enabled_detectors
-from mltasks.vision.training.folds import Fold, TrainingContext, split_indices, train_fold
+from mltasks.vision.training.folds import FINAL, HOLDOUT_FOLD, Fold, TrainingContext, split_indices, train_fold
 from mltasks.vision.training.progress import Stage
 
 
@@ -39,7 +39,12 @@ def operating_point_of(folds: Sequence[Fold], context: TrainingContext) -> Opera
     config = context.data.config
     low, _ = review_band(config.costs)
     return fit_operating_point(
-        collect_held_out(folds, context), enabled_detectors(config), config.novelty_quantile, config.seed, low
+        collect_held_out(folds, context),
+        enabled_detectors(config),
+        config.novelty_quantile,
+        config.seed,
+        low,
+        config.score_removals,
     )
 
 
@@ -101,9 +106,24 @@ def predict_holdout(
     purpose = () if labeled is None else (len(labeled),)
     seed = derive_seed(context.data.config.seed, "holdout", *purpose)
     fold = train_fold(context.for_label_count(len(train)), train, held_out, seed, stage)
+    return fold, *_fit_and_predict(context, fold, middle)
+
+
+def refit(folds: Mapping[str, Fold], context: TrainingContext) -> tuple[OperatingPoint, list[Prediction]]:
+    """Return operating point and predictions of a version's trained folds, as ``context`` has them fitted.
+
+    Nothing is trained. No part is predicted with an operating point that was fitted on it."""
+    if HOLDOUT_FOLD in folds:
+        return _fit_and_predict(context, folds[HOLDOUT_FOLD], len(split_indices(context.samples, "validation")))
+    held_out = {name: fold for name, fold in folds.items() if name != FINAL}
+    return operating_point_of(list(held_out.values()), context), cross_fit(held_out, context)
+
+
+def _fit_and_predict(context: TrainingContext, fold: Fold, middle: int) -> tuple[OperatingPoint, list[Prediction]]:
+    """Fit the operating point on the first ``middle`` held-out images and predict the others."""
     operating_point = operating_point_of([select_held_out(fold, range(middle))], context)
-    test_fold = select_held_out(fold, range(middle, len(held_out)))
-    return fold, operating_point, predict_fold(context, test_fold, operating_point)
+    test_fold = select_held_out(fold, range(middle, len(fold.held_out)))
+    return operating_point, predict_fold(context, test_fold, operating_point)
 
 
 def _restrict_to_labeled(fold: Fold, labeled: Collection[int] | None) -> Fold:

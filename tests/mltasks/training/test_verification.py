@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,11 +14,12 @@ import pgtrigger
 import pytest
 from django.core.management import CommandError, call_command
 
-from mltasks.models import ModelVersion, RegisteredModel, SnapshotItem, Verification
+from mltasks.models import ModelVersion, RegisteredModel, SnapshotItem, TrainingRun, Verification
 from mltasks.storage import object_store
-from mltasks.training.verification import Finding, verify
+from mltasks.training.verification import Finding, _retraining_config, verify
 from mltasks.vision.export.learn import LearnedVersion
 from mltasks.vision.serving import bundle
+from mltasks.vision.types import TrainConfig
 from tests.tiny_model import MakeVersion, replace_file
 
 
@@ -133,3 +135,14 @@ def test_the_same_machine_is_held_to_the_last_digit(version: ModelVersion, secon
 def test_an_unknown_version_is_told() -> None:
     with pytest.raises(CommandError, match="has no version 7"):
         call_command("verify_version", "plate", "7")
+
+
+def test_a_retraining_takes_the_size_and_scores_that_a_time_budget_chose() -> None:
+    asked = TrainConfig.from_json({"speed": "thorough", "budget_ms": 40})
+    chosen = replace(asked, height=96, width=64, score_removals=2)
+    made = ModelVersion(run=TrainingRun(config=asked.to_json()), meta={"config": chosen.to_json()})
+    assert _retraining_config(made) == replace(chosen, budget_ms=0.0)
+
+    # Without a budget the run's config says it all.
+    plain = ModelVersion(run=TrainingRun(config=TrainConfig().to_json()), meta={"config": chosen.to_json()})
+    assert _retraining_config(plain) == TrainConfig()

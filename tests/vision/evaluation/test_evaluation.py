@@ -182,3 +182,12 @@ def test_many_typed_parts_need_no_warning() -> None:
 def test_it_refuses_nothing() -> None:
     with pytest.raises(ValueError, match="no predictions to evaluate"):
         evaluate_predictions([])
+
+
+def test_detectors_that_some_folds_do_without_have_no_figure() -> None:
+    more = replace(EIGHT[0], detectors={"features": 0.7, **EIGHT[0].detectors})
+
+    for rows in ([more, *EIGHT[1:]], [*EIGHT[1:], more]):
+        found = evaluate_predictions(rows)
+        assert list(found.detectors) == ["memory", "pixels"]
+        assert found.metrics == evaluate_predictions(EIGHT).metrics

@@ -33,6 +33,7 @@ TRAINING_SETTINGS = {
     "stage_epochs": 1,
     "stage_labels": 1,
     "draws_cap": 48,
+    "trade_points": 0,
     "curve_shares": [],
 }
 GOOD_COUNT, SCRATCH_COUNT, EXCESS_COUNT = 24, 12, 12
