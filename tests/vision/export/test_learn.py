@@ -148,7 +148,8 @@ def test_it_can_still_learn_by_the_recipe_it_grew_from(tmp_path: Path) -> None:
 
     found = learn(labeled_samples(tmp_path / "parts"), config, tmp_path / "bundle")
 
-    assert found.meta["fusion"] == {"weights": {"pooled": 1.0}, "bias": 0.0, "dropped": {}}
+    one_sum = {"detectors": [], "detector_bias": 0.0}
+    assert found.meta["fusion"] == {"weights": {"pooled": 1.0}, "bias": 0.0, "dropped": {}, **one_sum}
     limit = found.meta["thresholds"]["anomaly"]
     novelty = {name: found.meta["novelty"][name] for name in ("detector", "threshold", "known_threshold", "together")}
     assert novelty == {"detector": "pixels", "threshold": limit, "known_threshold": None, "together": {}}
