@@ -21,10 +21,10 @@ from mltasks.vision.training.out_of_fold import cross_fit, predict_holdout
 from mltasks.vision.training.progress import Stage
 from mltasks.vision.types import DEFECT, GOOD, Sample, TrainConfig
 
-# Above ALL_FOLDS_MAX_IMAGES a trial scores only REDUCED_FOLDS folds; above ALL_SHARES_MAX_IMAGES only the largest share
-# is tried. The curve then costs a quarter of the time and is precise enough.
+# Above ALL_FOLDS_MAX_IMAGES a trial scores only REDUCED_FOLDS folds. Above ALL_SHARES_MAX_IMAGES it scores FEWEST_FOLDS,
+# and only the largest share is tried. The curve then costs a quarter of the time and is precise enough.
 ALL_FOLDS_MAX_IMAGES, REDUCED_FOLDS = 500, 3
-ALL_SHARES_MAX_IMAGES = 1000
+ALL_SHARES_MAX_IMAGES, FEWEST_FOLDS = 1000, 2
 # The pixel autoencoder does not affect the ranking.
 MAX_AUTOENCODER_EPOCHS = 1
 
@@ -43,7 +43,7 @@ def plan_trials(samples: Sequence[Sample], config: TrainConfig) -> list[Trial]:
     Each label set contains the smaller sets. A share is left out if a training or calibration set would have fewer than
     four parts of a class."""
     folds = sorted({sample.split for sample in samples if sample.split.startswith("fold-")})
-    scored = tuple(folds if len(samples) <= ALL_FOLDS_MAX_IMAGES else folds[:REDUCED_FOLDS])
+    scored = tuple(folds[: _fold_limit(len(samples))])
     labeled = [index for index, sample in enumerate(samples) if sample.split != "test"]
     trials: list[Trial] = []
     before = 1.0
@@ -56,6 +56,12 @@ def plan_trials(samples: Sequence[Sample], config: TrainConfig) -> list[Trial]:
         if all(_has_enough_parts([samples[index] for index in side]) for side in _training_sets(trial, samples)):
             trials.append(trial)
     return trials[::-1]
+
+
+def _fold_limit(images: int) -> int | None:
+    if images <= ALL_FOLDS_MAX_IMAGES:
+        return None
+    return REDUCED_FOLDS if images <= ALL_SHARES_MAX_IMAGES else FEWEST_FOLDS
 
 
 def trial_config(config: TrainConfig) -> TrainConfig:
