@@ -21,8 +21,8 @@ from mltasks.vision.training.out_of_fold import cross_fit, predict_holdout
 from mltasks.vision.training.progress import Stage
 from mltasks.vision.types import DEFECT, GOOD, Sample, TrainConfig
 
-# Above ALL_FOLDS_MAX_IMAGES a trial scores only REDUCED_FOLDS folds. Above ALL_SHARES_MAX_IMAGES it scores FEWEST_FOLDS,
-# and only the largest share is tried. The curve then costs a quarter of the time and is precise enough.
+# Above ALL_FOLDS_MAX_IMAGES a trial scores only REDUCED_FOLDS folds. Above ALL_SHARES_MAX_IMAGES it scores only
+# FEWEST_FOLDS, and only the largest share is tried. The curve then costs a fourth of the time and is precise enough.
 ALL_FOLDS_MAX_IMAGES, REDUCED_FOLDS = 500, 3
 ALL_SHARES_MAX_IMAGES, FEWEST_FOLDS = 1000, 2
 # The pixel autoencoder does not affect the ranking.
