@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-import numpy as np
-
-from mltasks.vision.calibration.part_folds import assign_part_folds, defective_parts, rarer_class_count
-from mltasks.vision.calibration.score_selection import FOLDS, MIN_PARTS_PER_CLASS, part_losses
+from mltasks.vision.calibration.score_selection import divide_parts, part_losses
 
 
 def least_needed_score(
@@ -27,18 +24,15 @@ def least_needed_score(
     names = [name for name in removable if set(scores) - {name}]
     if not names:
         return None
-    defective, part = defective_parts(parts, targets)
-    fewest = rarer_class_count(defective)
-    if fewest < MIN_PARTS_PER_CLASS:
+    if (folds := divide_parts(parts, targets, seed)) is None:
         return names[-1], 0.0
-    fold = assign_part_folds(defective, min(FOLDS, fewest), np.random.default_rng(seed))[part]
-    before = part_losses(scores, targets, part, fold, detectors).mean()
+    before = part_losses(scores, targets, *folds, detectors).mean()
 
     def rise(name: str) -> float:
         if name not in scores:
             return 0.0
         kept = {other: values for other, values in scores.items() if other != name}
-        return float(part_losses(kept, targets, part, fold, detectors).mean() - before)
+        return float(part_losses(kept, targets, *folds, detectors).mean() - before)
 
     rises = {name: rise(name) for name in names}
     least = min(names, key=lambda name: rises[name])

@@ -43,15 +43,12 @@ def fit_selected_fusion(
     ``scores`` by name, each ``[n]``, ``targets`` ``[n]`` in {0, 1} and ``parts`` ``[n]`` are those of held-out images.
     ``detectors`` form a sum of their own, as in ``fit_fusion``, if the log loss of all scores is lower with it.
     ``costly`` scores need a backbone of their own, ``free`` ones are computed anyway. A score of weight 0 that is not
-    free is always left out. The same arguments give the same
-    fusion. Raises ValueError as ``fit_fusion``.
+    free is always left out. The same arguments give the same fusion. Raises ValueError as ``fit_fusion``.
     """
     fusion = fit_fusion(scores, targets)
-    defective, part = defective_parts(parts, targets)
-    fewest = rarer_class_count(defective)
-    if fewest < MIN_PARTS_PER_CLASS:
+    if (folds := divide_parts(parts, targets, seed)) is None:
         return fusion
-    fold = assign_part_folds(defective, min(FOLDS, fewest), np.random.default_rng(seed))[part]
+    part, fold = folds
     one_sum, two_sums = (part_losses(scores, targets, part, fold, apart) for apart in ((), detectors))
     if two_sums.mean() < one_sum.mean():
         losses, fusion = two_sums, fit_fusion(scores, targets, detectors)
@@ -76,6 +73,17 @@ def fit_selected_fusion(
         kept.remove(least)
         losses, fusion = without[least], fit_fusion({name: scores[name] for name in kept}, targets, detectors)
     return replace(fusion, dropped=dropped)
+
+
+def divide_parts(
+    parts: Sequence[str], targets: Sequence[int], seed: int
+) -> tuple[NDArray[np.intp], NDArray[np.int64]] | None:
+    """Return each image's part number and fold, both ``[n]``; None with too few parts of a class to divide."""
+    defective, part = defective_parts(parts, targets)
+    fewest = rarer_class_count(defective)
+    if fewest < MIN_PARTS_PER_CLASS:
+        return None
+    return part, assign_part_folds(defective, min(FOLDS, fewest), np.random.default_rng(seed))[part]
 
 
 def _tolerance(rise: Floats, costly: bool) -> float:

@@ -31,7 +31,7 @@ from mltasks.vision.training.folds import (
     train_folds,
 )
 from mltasks.vision.training.learning_curve_trials import plan_trials, run_trials
-from mltasks.vision.training.out_of_fold import cross_fit, operating_point_of, predict_holdout
+from mltasks.vision.training.out_of_fold import cross_fit, predict_holdout, refit
 from mltasks.vision.training.progress import Stage
 from mltasks.vision.training.speed.score_sets import GraphCost, ScoreSet, choose_score_set, measure_score_sets
 from mltasks.vision.training.speed.speed_checks import check_speed_settings
@@ -184,8 +184,7 @@ def cross_validate(context: TrainingContext, weights: WeightsSource, stage: Stag
     The operating point used for a fold's predictions is fitted on the other folds."""
     names, count = sorted({sample.split for sample in context.samples}), len(context.samples)
     folds = train_folds(context, [*names, FINAL], stage)
-    held_out = {name: folds[name] for name in names}
-    point, predictions = operating_point_of(list(held_out.values()), context), cross_fit(held_out, context)
+    point, predictions = refit(folds, context)
     protocol = EvaluationProtocol("cross-validation", len(names), count, 0, count, context.data.config.seed)
     return _fitted_version(context, weights, folds, folds[FINAL], point, predictions, protocol)
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from mltasks.vision.networks.input_size import pixel_budget, resolve_input_size
 from mltasks.vision.networks.tracing import trace_to_openvino
 from mltasks.vision.networks.trunk import Trunk
-from mltasks.vision.serving.scorer import compile_model
 from mltasks.vision.training.fit import build_trunk
+from mltasks.vision.training.speed.graph_timer import median_milliseconds
 from mltasks.vision.types import Sample, TrainConfig
 
 # Largest share of the budget for the network that every score needs. Measured at 512 × 288: 0.76 of the time of the
@@ -21,7 +19,6 @@ from mltasks.vision.types import Sample, TrainConfig
 NETWORK_SHARE = 0.7
 # Pixels of the candidates, as shares of those of the config's speed
 CANDIDATE_SHARES = (1.0, 0.7, 0.5, 0.35, 0.25, 0.18, 0.125)
-RUNS = 5
 # From a config with a size to the milliseconds of its network for one image on one thread
 TimeNetwork = Callable[[TrainConfig], float]
 
@@ -52,13 +49,7 @@ def network_timer(config: TrainConfig) -> TimeNetwork:
 
     def milliseconds(sized: TrainConfig) -> float:
         example = torch.zeros((1, 3, sized.height, sized.width))
-        request = compile_model(trace_to_openvino(_MainNetwork(trunk), example), threads=1).create_infer_request()
-        took = []
-        for _ in range(RUNS):
-            started = time.perf_counter()
-            request.infer([example.numpy()])
-            took.append(1000 * (time.perf_counter() - started))
-        return float(np.median(took))
+        return median_milliseconds(trace_to_openvino(_MainNetwork(trunk), example), example.numpy())
 
     return milliseconds
 
