@@ -36,6 +36,17 @@ def pytest_collection() -> Generator[None, object, object]:
 
 
 @pytest.fixture(scope="session", autouse=True)
+def log_handlers_stay() -> Iterator[None]:
+    """Configure logging once: a second `django.setup()`, as of the site's entry, would remove pytest's handlers, and
+    `caplog` would miss what is logged after it."""
+    from django.conf import settings
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(settings, "LOGGING_CONFIG", None)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
 def fast_password_hashing() -> Iterator[None]:
     """Hash passwords once and not a million times, a quarter of a second each; other processes can check them still."""
     from django.contrib.auth.hashers import PBKDF2PasswordHasher
