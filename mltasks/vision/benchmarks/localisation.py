@@ -41,8 +41,7 @@ from mltasks.vision.serving.heatmaps import (
     Heatmaps,
     decode_heatmaps,
     encode_heatmaps,
-    opacity,
-    upscale,
+    opacities,
 )
 from mltasks.vision.serving.scorer import Scorer
 from mltasks.vision.serving.thresholds import cost_threshold
@@ -160,11 +159,11 @@ def part_heatmaps(heatmaps: Heatmaps, inside: Placement, size: InputSize) -> dic
     """
     over = heatmaps.crop_to(inside, size)
     stored = decode_heatmaps(encode_heatmaps(heatmaps, inside, size))
-    opacities = [opacity(upscale(values, inside.height, inside.width)) for values in (stored.evidence, stored.anomaly)]
+    shown = opacities(stored, inside.height, inside.width)
     return {
         "evidence": over.evidence,
         "anomaly": over.anomaly,
-        "shown": (MAX_OPACITY * np.maximum(*opacities)).astype("float32"),
+        "shown": MAX_OPACITY * np.maximum(shown["evidence"], shown["anomaly"]),
     }
 
 

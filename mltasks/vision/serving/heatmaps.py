@@ -18,12 +18,18 @@ Kind = Literal["both"] | Layer
 
 VERMILLION = (213, 94, 0)
 YELLOW = (240, 228, 66)
+COLOURS: dict[Layer, tuple[int, int, int]] = {"anomaly": YELLOW, "evidence": VERMILLION}
 # Highest opacity of a map, and of both maps together: a defect stays visible under its own map.
 MAX_OPACITY = 0.4
 # Increase when the drawing changes: browsers then drop cached images.
-RENDER_REVISION = 2
-# Map value below which nothing is drawn: haze over a good part would pass for a finding.
+RENDER_REVISION = 3
+# Map value below which no anomaly is drawn: haze over a good part would pass for a finding.
 MIN_VISIBLE = 0.35
+# Evidence is drawn from this share of its highest value on. A highest value below the second number counts as this
+# number: a part that passes for certain shows no place.
+FAINT_SHARE, MIN_HIGHEST = 0.35, 0.1
+# Evidence that is not this many times its median stands out nowhere; it is drawn as an anomaly is.
+HAZE_FACTOR = 3
 # Cells per side of stored maps: the resolution of the evidence at the usual sizes
 STORED_CELLS = 48
 # Pixels of an overlay's longer side: smooth when enlarged over the part, and a few kilobytes
@@ -54,9 +60,9 @@ def render_heatmap(image: NDArray[np.uint8], maps: Heatmaps, kind: Kind = "both"
     pixel.
     """
     height, width = image.shape[:2]
-    layers = [layer for name, layer in _layers(maps).items() if kind in ("both", name)]
-    loud = np.stack([opacity(upscale(values, height, width)) for values, _ in layers])[..., None]
-    colours = np.array([colour for _, colour in layers], np.float32)[:, None, None]
+    shown = {layer: values for layer, values in opacities(maps, height, width).items() if kind in ("both", layer)}
+    loud = np.stack(list(shown.values()))[..., None]
+    colours = np.array([COLOURS[layer] for layer in shown], np.float32)[:, None, None]
     mixed = (loud * colours).sum(0) / np.maximum(loud.sum(0), 1e-6)
     alpha = MAX_OPACITY * loud.max(0)
     canvas = image.astype(np.float32) * (1 - alpha) + mixed * alpha
@@ -65,11 +71,10 @@ def render_heatmap(image: NDArray[np.uint8], maps: Heatmaps, kind: Kind = "both"
 
 def render_overlay(maps: Heatmaps, kind: Layer) -> bytes:
     """Return one map as a PNG of its color with opacity up to ``MAX_OPACITY``."""
-    values, colour = _layers(maps)[kind]
-    scale = OVERLAY_SIDE / max(values.shape)
-    height, width = (max(1, round(side * scale)) for side in values.shape)
-    alpha = np.clip(255 * MAX_OPACITY * opacity(upscale(values, height, width)) + 0.5, 0, 255).astype(np.uint8)
-    overlay = Image.new("RGB", (width, height), colour)
+    shape = getattr(maps, kind).shape
+    height, width = (max(1, round(side * OVERLAY_SIDE / max(shape))) for side in shape)
+    alpha = np.clip(255 * MAX_OPACITY * opacities(maps, height, width)[kind] + 0.5, 0, 255).astype(np.uint8)
+    overlay = Image.new("RGB", (width, height), COLOURS[kind])
     overlay.putalpha(Image.fromarray(alpha))
     return _to_png(overlay)
 
@@ -98,11 +103,6 @@ def _to_png(image: Image.Image) -> bytes:
     return out.getvalue()
 
 
-def _layers(maps: Heatmaps) -> dict[Layer, tuple[FloatMap, tuple[int, int, int]]]:
-    """Return map and color by name."""
-    return {"anomaly": (maps.anomaly, YELLOW), "evidence": (maps.evidence, VERMILLION)}
-
-
 def _encoded_layer(values: FloatMap, inside: Placement, size: InputSize, cells: tuple[int, int]) -> Image.Image:
     down, across = values.shape[0] / size.height, values.shape[1] / size.width
     box = (
@@ -126,7 +126,20 @@ def upscale(values: FloatMap, height: int, width: int) -> FloatMap:
     return np.clip(np.asarray(smooth, np.float32), 0.0, 1.0)
 
 
-def opacity(values: FloatMap) -> FloatMap:
-    """Return the opacity in [0, 1]: 0 up to ``MIN_VISIBLE``, then rising linearly to 1."""
-    loud: FloatMap = np.clip((values - MIN_VISIBLE) / (1 - MIN_VISIBLE), 0.0, 1.0).astype(np.float32)
-    return loud
+def opacities(maps: Heatmaps, height: int, width: int) -> dict[Layer, FloatMap]:
+    """Return the opacity of each map in [0, 1], ``[height, width]``.
+
+    An anomaly's rises from ``MIN_VISIBLE`` to 1. Evidence is drawn relative to its highest value: a part fails at a
+    probability far below 1, and its reviewer should see why. Where the anomaly map agrees, evidence counts for more:
+    both maps together locate defects better than each alone (docs/quality.md)."""
+    evidence, anomaly = (upscale(values, height, width) for values in (maps.evidence, maps.anomaly))
+    located, highest = evidence * anomaly, float(evidence.max())
+    located = located * (highest / located.max()) if located.max() > 0 else evidence
+    end = max(highest, MIN_HIGHEST)
+    start = max(FAINT_SHARE * end, min(MIN_VISIBLE, HAZE_FACTOR * float(np.median(located))))
+    return {"anomaly": _ramp(anomaly, MIN_VISIBLE, 1), "evidence": _ramp(located, start, end)}
+
+
+def _ramp(values: FloatMap, start: float, end: float) -> FloatMap:
+    """Return 0 up to ``start``, 1 from ``end`` on, and a linear rise between."""
+    return np.clip((values - start) / max(end - start, 1e-6), 0, 1).astype(np.float32)

@@ -15,6 +15,7 @@ from mltasks.vision.serving.heatmaps import (
     Kind,
     decode_heatmaps,
     encode_heatmaps,
+    opacities,
     render_heatmap,
     upscale,
 )
@@ -69,6 +70,24 @@ def test_a_quiet_map_leaves_the_part_alone() -> None:
     quiet = np.full((7, 7), 0.3, np.float32)
 
     assert (render(quiet, quiet) == 100).all()
+
+
+def test_it_shows_the_place_of_a_small_doubt_on_a_clean_part() -> None:
+    doubtful = 0.01 + 0.17 * corner_map(7, 7)
+    sure = 0.001 + 0.02 * corner_map(7, 7)
+
+    assert (render(doubtful, np.zeros((28, 28), np.float32), "evidence")[2, 2] != 100).any()
+    assert (render(sure, np.zeros((28, 28), np.float32), "evidence") == 100).all()
+
+
+def test_evidence_is_strongest_where_the_anomaly_map_agrees() -> None:
+    two_places = 0.6 * corner_map(7, 7) + 0.5 * corner_map(7, 7)[::-1, ::-1]
+    agreeing = 0.05 + 0.25 * corner_map(28, 28)[::-1, ::-1]
+
+    shown = opacities(Heatmaps(two_places, agreeing), 120, 90)["evidence"]
+    assert shown[115:, 85:].max() == 1 > shown[:5, :5].max()
+    alone = opacities(Heatmaps(two_places, np.zeros((28, 28), np.float32)), 120, 90)["evidence"]
+    assert alone[:5, :5].max() == 1 > alone[115:, 85:].max() > 0
 
 
 @pytest.mark.parametrize("shape", [(800, 200), (200, 800), (300, 300), (30, 20)])
