@@ -30,8 +30,8 @@ from mltasks.vision.types import DEFECT, GOOD
 DROPOUT, WEIGHT_DECAY, WARMUP_STEPS = 0.2, 0.02, 20
 # Draws per epoch: with 30 labels, half as many steps left the logits of folds at different levels.
 MIN_DRAWS = 256
-# Pictures with synthetic defects per drawn image
-SYNTHETIC_SHARE = 1 / 3
+# Pictures with synthetic defects, and images with masks or marks, per drawn image: they alone say where a defect is
+SYNTHETIC_SHARE, PLACED_SHARE = 1 / 3, 1 / 8
 # Share of a cell that a defect covers: defective from the first on, good below the second, undecided between
 COVERED, CLEAR = 0.25, 0.02
 # Highest cells of a part that carry its label, and of a mark that must be defective
@@ -42,7 +42,9 @@ SUBSAMPLE_IMAGES = 200
 
 
 class _Batch(NamedTuple):
-    """Features, targets ``[n]`` of the labeled images, and places ``[N, H/8, W/8]`` of these and the synthetic ones."""
+    """Features and places ``[N, H/8, W/8]`` of ``N`` pictures, and targets ``[n]`` of the first ``n``.
+
+    The others teach places only: images with masks or marks, and synthetic pictures."""
 
     features: FeatureMaps
     targets: Tensor
@@ -65,6 +67,7 @@ def train_segmentation(
         head.parameters(), lr=config.dense_learning_rate, weight_decay=WEIGHT_DECAY, fused=True
     )
     synthetic = np.flatnonzero(np.isin(data.bank.synthetic_images, np.asarray(train)))
+    placed = np.array([index for index in train if index in data.bank.places], np.int64)
     draws = [sample_epoch(data, train, generator, MIN_DRAWS) for _ in range(config.dense_epochs)]
     steps, done = sum(len(indices) for indices in draws) // config.batch_size, 0
     curve: list[Epoch] = []
@@ -73,7 +76,8 @@ def train_segmentation(
         for start in range(0, len(indices), config.batch_size):
             warming = min(1.0, (done + 1) / WARMUP_STEPS)
             set_learning_rate(optimizer, warming * config.dense_learning_rate * half_cosine(done, steps))
-            batch = _draw_batch(head, data, indices[start : start + config.batch_size], synthetic, generator)
+            labeled = indices[start : start + config.batch_size]
+            batch = _draw_batch(head, data, labeled, placed, synthetic, generator)
             with data.compute.autocast():
                 logits, cells = head(batch.features)
             loss = segmentation_loss(logits.float(), cells.float(), batch.targets, batch.places)
@@ -118,21 +122,23 @@ def _build_head(data: TrainingData, train: Sequence[int]) -> SegmentationHead:
 def _draw_batch(
     head: SegmentationHead,
     data: TrainingData,
-    indices: NDArray[np.int64],
+    labeled: NDArray[np.int64],
+    placed: NDArray[np.int64],
     synthetic: NDArray[np.int64],
     generator: np.random.Generator,
 ) -> _Batch:
-    """Return the features of the indices and of random synthetic pictures, all mirrored alike at random.
+    """Return the labeled images, random ones of ``placed`` and ``synthetic``, all mirrored alike at random.
 
     An image with a mask or marks is taken as it is: an augmented view moves the part away from its places."""
     bank, compute, fields = data.bank, data.compute, head.fields
-    placed = np.array([int(index) in bank.places for index in indices], np.bool_)
-    moved, still = indices[~placed], indices[placed]
-    count = round(SYNTHETIC_SHARE * len(indices)) if len(synthetic) else 0
-    drawn = generator.choice(synthetic, count) if count else np.zeros(0, np.int64)
+    known = np.array([int(index) in bank.places for index in labeled], np.bool_)
+    moved, still = labeled[~known], labeled[known]
+    repeated = _draw(placed, PLACED_SHARE * len(labeled), generator)
+    drawn = _draw(synthetic, SYNTHETIC_SHARE * len(labeled), generator)
+    placed_images = [*still.tolist(), *repeated.tolist()]
     parts = (
         bank.augmented_batch(moved, bank.sample_views(len(moved), generator), compute, fields),
-        bank.clean_batch(still.tolist(), compute, fields),
+        bank.clean_batch(placed_images, compute, fields),
         bank.synthetic.fetch(drawn, compute, fields),
     )
     axes = [axis for axis in (-2, -1) if generator.integers(2)]
@@ -141,12 +147,17 @@ def _draw_batch(
         for name in fields
     }
     shape = bank.synthetic_places.shape[1:]
-    known = [bank.places[int(index)] for index in still]
     # Nothing is defective on a good part; on a defect without mask or marks any cell may be.
     guessed = [np.full(shape, 0 if data.targets[index] == GOOD else UNKNOWN, np.float16) for index in moved]
-    places = torch.from_numpy(np.stack([*guessed, *known, *bank.synthetic_places[drawn]])).flip(axes)
+    stated = [bank.places[index] for index in placed_images]
+    places = torch.from_numpy(np.stack([*guessed, *stated, *bank.synthetic_places[drawn]])).flip(axes)
     targets = torch.from_numpy(data.targets[np.concatenate([moved, still])]).to(compute.device).float()
     return _Batch(parts[0]._replace(**mixed), targets, places.to(compute.device).float())
+
+
+def _draw(indices: NDArray[np.int64], count: float, generator: np.random.Generator) -> NDArray[np.int64]:
+    """Return ``count``, rounded, random ones of the indices, perhaps repeated; none of none."""
+    return generator.choice(indices, round(count)) if len(indices) else indices
 
 
 def _subsample(indices: Sequence[int]) -> list[int]:
