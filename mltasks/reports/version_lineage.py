@@ -69,10 +69,11 @@ def _run(run: TrainingRun, seconds: float | None) -> LineageData:
 
 def _backbone(meta: LineageData, config: LineageData) -> LineageData:
     """Return the pretrained networks and the origin of their weights."""
-    weights = meta.get("backbone", {})
+    weights, companion = meta.get("backbone", {}), meta.get("companion") or {}
     return {
         "network": config.get("backbone"),
         "companion": config.get("companion") or None,
+        "companion_sha256": companion.get("sha256") or None,
         "weights": weights.get("name"),
         "sha256": weights.get("sha256") or None,
         "note": weights.get("note") or None,

@@ -318,7 +318,7 @@ def no_progress(_: Progress) -> None:
 
 EMBEDDING_DIMENSIONS = 256
 # Increase when the same network would compute other embeddings: embeddings of two recipes don't compare.
-EMBEDDING_RECIPE = 1
+EMBEDDING_RECIPE = 2
 
 
 GOOD_FOLDERS = frozenset({"good", "ok", "pass"})

@@ -142,6 +142,7 @@ def build_meta(
         "escapes": build_escape_curve(fitted).to_json(),
         "config": config.to_json(),
         "backbone": {"name": config.backbone, **asdict(fitted.weights)},
+        "companion": asdict(fitted.trunk.companion.weights) if fitted.trunk.companion else None,
         "training": {
             "images": len(samples),
             "good": sum(sample.target == 0 for sample in samples),

@@ -17,7 +17,6 @@ from torch.nn import functional as F
 from mltasks.vision.calibration.detector_ensemble import ENSEMBLE, MIN_ZSCORE
 from mltasks.vision.calibration.fusion import MIN_SCORE
 from mltasks.vision.calibration.operating_point import (
-    BACKBONE_SCORES,
     LABELED_MEMORY,
     PIXEL_AUTOENCODER,
     SEGMENTATION,
@@ -103,11 +102,6 @@ class ServingModel(nn.Module):
         features = self.trunk(rgb)
         error, error_cells = self.autoencoder.errors(average_pool(rgb, self.factor))
         outputs: dict[str, tuple[Tensor, Tensor]] = {name: head(features) for name, head in self.heads.items()}
-        if self.trunk.companion is not None:
-            outputs = {
-                name: (scores, cells if name in BACKBONE_SCORES else center_cells(cells))
-                for name, (scores, cells) in outputs.items()
-            }
         names = self.fusion.weights
         logit = self._fuse({name: outputs[name][0] for name in names})
         if SEGMENTATION in outputs:
@@ -145,15 +139,6 @@ class ServingModel(nn.Module):
 
     def _sum(self, terms: Mapping[str, Tensor]) -> Tensor:
         return torch.stack([self.fusion.weights[name] * term for name, term in terms.items()]).sum(0)
-
-
-def center_cells(cells: Tensor) -> Tensor:
-    """Return the highest of the four values around each cell's middle, ``[N, h, w]``.
-
-    An auxiliary backbone's cell is centered on the cell's first pixel, as its convolutions with stride 2 are. A map is
-    drawn as if cells were centered on their middle: shown as it is, it would lie half a cell too far down and to the
-    right. The shipped ResNet18 learned maps that are centered."""
-    return F.max_pool2d(F.pad(cells[:, None], (0, 1, 0, 1), mode="replicate"), 2, 1)[:, 0]
 
 
 def _resize_to_finest(maps: Sequence[Tensor]) -> list[Tensor]:

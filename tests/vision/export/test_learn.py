@@ -84,6 +84,7 @@ def test_meta_says_where_the_version_comes_from(learned: LearnedVersion) -> None
 
     assert meta == bundle.read_meta(learned.bundle_dir)
     assert meta["backbone"]["name"] == "random" or meta["backbone"]["note"]
+    assert (meta["companion"] or {}).get("name") == ("packaged" if CONFIG.companion else None)
     assert TrainConfig.from_json(meta["config"]) == CONFIG
     layout = "uint8 RGB [1, height, width, 3]"
     assert meta["input"] == {"height": 64, "width": 64, "keep_shape": True, "layout": layout}

@@ -41,6 +41,11 @@ def random_network(name: str) -> FeatureNetwork:
     return build_feature_network(name, "random")[0]
 
 
+def random_auxiliary(name: str) -> AuxiliaryFeatureNetwork:
+    torch.manual_seed(2)
+    return AuxiliaryFeatureNetwork(*build_feature_network(name, "random"))
+
+
 def run_trunk(trunk: Trunk) -> FeatureMaps:
     with torch.inference_mode():
         seen: FeatureMaps = trunk(picture(2))
@@ -65,7 +70,7 @@ def test_alone_a_network_gives_all_maps_of_the_backbone(name: str) -> None:
 @EACH
 def test_as_auxiliary_backbone_a_network_gives_the_finest_maps_the_halved_and_statistics(name: str) -> None:
     network = random_network(name)
-    trunk = Trunk(random_network("efficientnet_lite1"), AuxiliaryFeatureNetwork(random_network(name)), 0.5)
+    trunk = Trunk(random_network("efficientnet_lite1"), random_auxiliary(name), 0.5)
     seen, even = run_trunk(trunk), normalize_illumination(picture(2))
     with torch.inference_mode():
         maps, halved = network(even), network(F.avg_pool2d(even, 2))
@@ -80,7 +85,7 @@ def test_as_auxiliary_backbone_a_network_gives_the_finest_maps_the_halved_and_st
 
 @EACH
 def test_its_last_stage_can_be_fine_tuned_and_starts_as_the_networks_own(name: str) -> None:
-    auxiliary = AuxiliaryFeatureNetwork(random_network(name))
+    auxiliary = random_auxiliary(name)
     with torch.no_grad():
         _, maps, deep = random_network(name)(picture(2))
     head = FineTunedHead(auxiliary, 0.0).train()
@@ -114,6 +119,8 @@ def test_each_network_may_be_the_auxiliary_backbone_and_the_default_has_two_name
     assert auxiliary_channels("efficientnet-lite2") == auxiliary_channels("efficientnet_lite2") == (48, 120, 352)
     other = build_auxiliary("efficientnet_lite0")
     assert isinstance(other, AuxiliaryFeatureNetwork) and other.network.name == "efficientnet_lite0"
+    assert [one.weights.name for one in (*defaults, other)] == ["packaged"] * 3
+    assert other.weights.sha256 != defaults[0].weights.sha256 == defaults[1].weights.sha256
 
 
 def test_another_auxiliary_backbone_gives_another_embedding_space() -> None:

@@ -1,4 +1,4 @@
-"""A map shows a spot where it is in the image: the cells of the networks' maps are centered before they are shown."""
+"""A map's cell answers to the pixels that it is drawn over and that masks and marks give it."""
 
 from __future__ import annotations
 
@@ -6,45 +6,41 @@ import numpy as np
 import pytest
 import torch
 
-from mltasks.vision.export.openvino_export import center_cells
-from mltasks.vision.networks.auxiliary_backbone import AuxiliaryBackbone
 from mltasks.vision.networks.backbones import load_backbone
+from mltasks.vision.networks.feature_networks.auxiliary_network import build_auxiliary
 from mltasks.vision.networks.trunk import Trunk
 
-HEIGHT, WIDTH, SPOT, STRIDE = 128, 192, 6, 8
+HEIGHT, WIDTH, SPOT = 256, 384, 6
+AUXILIARIES = ("", "efficientnet-lite2", "efficientnet_lite0", "efficientnet_lite1")
 
 
-def test_a_cell_is_shown_around_its_first_pixel() -> None:
-    cells = torch.zeros(1, 4, 5)
-    cells[0, 2, 3] = 1
-
-    shown = center_cells(cells)[0]
-    assert torch.nonzero(shown).tolist() == [[1, 2], [1, 3], [2, 2], [2, 3]]
-    # The middle of the shown cells is the corner at which the cell is centered.
-    assert shown.shape == (4, 5) and shown.max() == 1
+def error(cells: torch.Tensor, top: int, left: int) -> list[float]:
+    """Distance in pixels, down and across, from a spot to the middle of a map's highest cell."""
+    row, column = divmod(int(cells.argmax()), cells.shape[1])
+    stride = HEIGHT / cells.shape[0]
+    return [(row + 0.5) * stride - top - SPOT / 2, (column + 0.5) * stride - left - SPOT / 2]
 
 
-def mean_error(cells: torch.Tensor, top: int, left: int) -> list[float]:
-    """Distance in pixels, down and across, from a spot to the middle of a map's highest cells."""
-    highest = torch.nonzero(cells == cells.max()).float().mean(0) + 0.5
-    return [float(highest[0]) * STRIDE - top - SPOT / 2, float(highest[1]) * STRIDE - left - SPOT / 2]
-
-
-@pytest.mark.parametrize("auxiliary", [True, False], ids=["auxiliary backbone", "ResNet18"])
-def test_a_spot_is_shown_where_it_is(auxiliary: bool) -> None:
-    trunk = Trunk(load_backbone("resnet18", "shipped")[0], AuxiliaryBackbone() if auxiliary else None)
-    generator = np.random.default_rng(2)
-    plain = torch.full((1, 3, HEIGHT, WIDTH), 0.5)
-    as_it_is, shown = list[list[float]](), list[list[float]]()
+@pytest.mark.slow(3)
+@pytest.mark.parametrize("auxiliary", AUXILIARIES)
+def test_a_spot_is_seen_where_it_is(auxiliary: str) -> None:
+    backbone, generator = load_backbone("resnet18", "shipped")[0], np.random.default_rng(2)
+    trunk = Trunk(backbone, build_auxiliary(auxiliary), 0.5) if auxiliary else Trunk(backbone)
+    patches = torch.from_numpy(generator.uniform(0.35, 0.65, (1, 3, HEIGHT // 8, WIDTH // 8)).astype(np.float32))
+    image = patches.repeat_interleave(8, 2).repeat_interleave(8, 3)
+    fields = ("fine", "aux_maps", "aux_coarse") if auxiliary else ("fine", "layer3")
+    errors = {field: list[list[float]]() for field in fields}
     with torch.inference_mode():
-        before = trunk(plain).fine
-        for _ in range(40):
-            top, left = (int(generator.integers(16, side - 16 - SPOT)) for side in (HEIGHT, WIDTH))
-            spotted = plain.clone()
-            spotted[..., top : top + SPOT, left : left + SPOT] = 0.1
-            change = (trunk(spotted).fine - before).abs().sum(1)
-            as_it_is.append(mean_error(change[0], top, left))
-            shown.append(mean_error((center_cells(change) if auxiliary else change)[0], top, left))
+        before = trunk(image)
+        for _ in range(15):
+            top, left = (int(generator.integers(64, side - 64)) for side in (HEIGHT, WIDTH))
+            spotted = image.clone()
+            spotted[..., top : top + SPOT, left : left + SPOT] -= 0.3
+            after = trunk(spotted)
+            for field in fields:
+                change = (getattr(after, field) - getattr(before, field)).square().sum(1)[0]
+                errors[field].append(error(change, top, left))
 
-    assert np.mean(as_it_is, axis=0) == pytest.approx([4, 4] if auxiliary else [0, 0], abs=1.5)
-    assert np.mean(shown, axis=0) == pytest.approx([0, 0], abs=1.5)
+    for field in fields:
+        stride = HEIGHT / getattr(before, field).shape[2]
+        assert np.mean(errors[field], axis=0) == pytest.approx([0, 0], abs=stride / 4), field

@@ -12,6 +12,7 @@ from mltasks.vision.networks.auxiliary_backbone import (
     AuxiliaryBackbone,
     AuxiliaryNetwork,
 )
+from mltasks.vision.networks.backbones import WeightsSource
 from mltasks.vision.networks.feature_networks.feature_network import Channels, FeatureNetwork
 from mltasks.vision.networks.feature_networks.network_registry import (
     FEATURE_NETWORKS,
@@ -28,9 +29,9 @@ AUX_BACKBONES = ("", EFFICIENTNET_LITE2, *FEATURE_NETWORKS)
 class AuxiliaryFeatureNetwork(AuxiliaryNetwork):
     """Feature network as auxiliary backbone; its stages give the maps and the trainable blocks."""
 
-    def __init__(self, network: FeatureNetwork) -> None:
+    def __init__(self, network: FeatureNetwork, weights: WeightsSource) -> None:
         super().__init__()
-        self.network = network
+        self.network, self.weights = network, weights
         self.trainable_channels = network.channels[-1]
         self.eval()
 
@@ -68,7 +69,7 @@ def build_auxiliary(name: str) -> AuxiliaryNetwork:
 
     Raises ValueError for an unknown name, and WeightsError (a ValueError) for weights that cannot be had or do not
     match their hash."""
-    return AuxiliaryBackbone() if name in DEFAULT_NAMES else AuxiliaryFeatureNetwork(build_feature_network(name)[0])
+    return AuxiliaryBackbone() if name in DEFAULT_NAMES else AuxiliaryFeatureNetwork(*build_feature_network(name))
 
 
 def auxiliary_channels(name: str) -> Channels:

