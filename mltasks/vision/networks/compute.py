@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -15,6 +15,11 @@ from torch import Tensor, nn
 MAP_DIMENSIONS = 4
 
 
+def full_precision_on_cpu(device: torch.device) -> AbstractContextManager[object]:
+    """Return the context in which a CPU computes in 32 bits: bfloat16 is slower there for wide depthwise layers."""
+    return torch.autocast("cpu", enabled=False) if device.type == "cpu" else nullcontext()
+
+
 @dataclass(frozen=True, slots=True)
 class Compute:
     """Device of a run, and whether it uses bfloat16 where that is fast."""
@@ -22,12 +27,9 @@ class Compute:
     device: torch.device
     half: bool
 
-    def autocast(self, *, depthwise: bool = False) -> AbstractContextManager[object]:
-        """Return the autocast context: bfloat16 for convolutions and matrix products, if enabled.
-
-        For ``depthwise`` convolutions on a CPU it is disabled, because bfloat16 is slower there."""
-        enabled = self.half and not (depthwise and self.device.type == "cpu")
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=enabled)
+    def autocast(self) -> AbstractContextManager[object]:
+        """Return the autocast context: bfloat16 for convolutions and matrix products, if enabled."""
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.half)
 
     def move_module(self, module: nn.Module) -> None:
         """Move a network to the device in channels-last format, which is faster, also on CPUs."""

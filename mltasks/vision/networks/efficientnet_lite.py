@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from mltasks.vision.networks.compute import full_precision_on_cpu
 from mltasks.vision.networks.gradient_descent import Frozen
 
 # Any multiple of 32, the networks' stride: the package pads each layer for one input size.
@@ -69,7 +70,10 @@ class FoldedBlock(nn.Module):
         self.requires_grad_(True)
 
     def forward(self, maps: Tensor) -> Tensor:
-        projected: Tensor = self.project(F.relu6(self.depthwise(F.relu6(self.expand(maps)))))
+        expanded = F.relu6(self.expand(maps))
+        with full_precision_on_cpu(maps.device):
+            filtered = F.relu6(self.depthwise(expanded.float()))
+        projected: Tensor = self.project(filtered)
         return projected + maps if self.residual else projected
 
 

@@ -142,4 +142,4 @@ def opacities(maps: Heatmaps, height: int, width: int) -> dict[Layer, FloatMap]:
 
 def _ramp(values: FloatMap, start: float, end: float) -> FloatMap:
     """Return 0 up to ``start``, 1 from ``end`` on, and a linear rise between."""
-    return np.clip((values - start) / max(end - start, 1e-6), 0, 1).astype(np.float32)
+    return np.asarray(np.clip((values - start) / max(end - start, 1e-6), 0, 1), np.float32)

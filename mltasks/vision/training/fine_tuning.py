@@ -65,6 +65,6 @@ def _step(
     # Approximates the frozen blocks' maps of the mirrored image
     maps = data.compute.to_device(random_flip(torch.from_numpy(data.bank.clean.arrays["aux_maps"][indices]), generator))
     targets = torch.from_numpy(data.targets[indices]).to(data.compute.device).float()
-    with data.compute.autocast(depthwise=True):
+    with data.compute.autocast():
         logits, _ = head.logits_and_maps(maps)
-    gradient_step(optimizer, smoothed_loss(logits, targets))
+    gradient_step(optimizer, smoothed_loss(logits.float(), targets))

@@ -92,13 +92,13 @@ def test_so_do_the_autoencoder_and_the_last_stage(material: TrainingData, monkey
     assert wide and all(one.is_contiguous(memory_format=torch.channels_last) for one in wide)
 
 
-def test_depthwise_blocks_learn_in_32_bits_on_a_processor(
+def test_the_wide_depthwise_layers_of_blocks_learn_in_32_bits_on_a_processor(
     material: TrainingData, companion: AuxiliaryBackbone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     watched = DtypeRecorder(monkeypatch)
     fine_tuning.fine_tune_blocks(companion, material, ALL_INDEXES, 3, STAGE)
 
-    assert watched.given == {"dense": {torch.float32}, "depthwise": {torch.float32}}
+    assert watched.given == {"dense": {torch.bfloat16}, "depthwise": {torch.float32}}
 
 
 def test_in_half_precision_the_same_seed_gives_the_same_weights(material: TrainingData) -> None:

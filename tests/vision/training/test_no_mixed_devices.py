@@ -53,9 +53,8 @@ CROSSING = (aten._to_copy, aten.to, aten.copy_, aten.index)
 class MetaDevice(Compute):
     """Another device than the processor."""
 
-    def autocast(self, *, depthwise: bool = False) -> AbstractContextManager[object]:
+    def autocast(self) -> AbstractContextManager[object]:
         """`meta` has none."""
-        del depthwise
         return nullcontext()
 
 

@@ -13,6 +13,7 @@ from mltasks.vision.networks.auxiliary_backbone import (
     AuxiliaryNetwork,
 )
 from mltasks.vision.networks.backbones import WeightsSource
+from mltasks.vision.networks.compute import full_precision_on_cpu
 from mltasks.vision.networks.feature_networks.feature_network import Channels, FeatureNetwork
 from mltasks.vision.networks.feature_networks.network_registry import (
     FEATURE_NETWORKS,
@@ -60,7 +61,8 @@ class FrozenNorms(Frozen):
         self.eval()
 
     def forward(self, maps: Tensor) -> Tensor:
-        changed: Tensor = self.blocks(maps)
+        with full_precision_on_cpu(maps.device):
+            changed: Tensor = self.blocks(maps)
         return changed
 
 
