@@ -36,6 +36,7 @@ from mltasks.vision.data.decoding import load
 from mltasks.vision.data.defect_masks import Mask
 from mltasks.vision.data.splits import assign_splits, part_keys
 from mltasks.vision.serving.heatmaps import (
+    MAX_OPACITY,
     FloatMap,
     Heatmaps,
     decode_heatmaps,
@@ -154,7 +155,7 @@ def map_hits(scorer: Scorer, sample: Sample, mask: Mask) -> tuple[float, dict[st
 def part_heatmaps(heatmaps: Heatmaps, inside: Placement, size: InputSize) -> dict[str, FloatMap]:
     """Return the maps over the part alone, each ``[inside.height, inside.width]``.
 
-    The maps are evidence, anomaly and ``shown``, the higher opacity of both as stored.
+    The maps are evidence, anomaly and ``shown``, the opacity of both as stored.
     """
     over = heatmaps.crop_to(inside, size)
     stored = decode_heatmaps(encode_heatmaps(heatmaps, inside, size))
@@ -162,7 +163,7 @@ def part_heatmaps(heatmaps: Heatmaps, inside: Placement, size: InputSize) -> dic
     return {
         "evidence": over.evidence,
         "anomaly": over.anomaly,
-        "shown": np.maximum(shown["evidence"], shown["anomaly"]),
+        "shown": np.float32(MAX_OPACITY) * np.maximum(shown["evidence"], shown["anomaly"]),
     }
 
 

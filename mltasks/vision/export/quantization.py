@@ -83,7 +83,8 @@ def _run_nncf(model: openvino.Model, images: Sequence[NDArray[np.uint8]], ignore
     os.environ.setdefault("NNCF_CI", "1")
     import nncf  # late: seconds and 100 MB that only a training pays
 
-    nncf.set_log_level(logging.ERROR)
+    # Not NNCF's own function: it changes the level of every handler of its logger, also of those that others attached.
+    logging.getLogger("nncf").setLevel(logging.ERROR)
     # NNCF prints progress bars.
     with redirect_stdout(io.StringIO()):
         return nncf.quantize(

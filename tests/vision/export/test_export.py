@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -37,10 +38,6 @@ from mltasks.vision.serving.scorer import Scorer, compile_model
 
 MEMORY = ("mean", "deviation", "memory", "usual_mean", "usual_deviation")
 BIASES = {
-    "segmentation": "heads.segmentation.linear.bias",
-    "second_stage": "heads.second_stage.linear.bias",
-    "texture": "heads.texture.bias",
-    "second_texture": "heads.second_texture.bias",
     "features": "heads.features.mean",
     "places": "heads.places.memories.0.mean",
     ENSEMBLE: "heads.places.memories.0.mean",
@@ -133,15 +130,13 @@ def test_its_maps_are_those_of_torch(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("part", ["logit", "novelty", PIXEL_AUTOENCODER, "embedding"])
+@pytest.mark.parametrize("part", ["novelty", PIXEL_AUTOENCODER, "embedding"])
 def test_an_export_that_scores_otherwise_is_refused(
     learned: LearnedVersion, serving: ServingModel, images: list[NDArray[np.uint8]], part: str
 ) -> None:
     graph, calibrator = compile_model(learned.bundle_dir / "serving.xml", 1), Calibrator(1.0, 0.0)
     assert check_agreement(serving, graph, images[:2], calibrator).images == 2
-    weights = learned.meta["fusion"]["weights"]
-    name = {"logit": max(weights, key=weights.__getitem__), "novelty": serving.detector}.get(part, part)
-    weight = serving.state_dict()[BIASES[name]]
+    weight = serving.state_dict()[BIASES[serving.detector if part == "novelty" else part]]
     before = weight.clone()
     try:
         weight += 0.5
@@ -149,6 +144,16 @@ def test_an_export_that_scores_otherwise_is_refused(
             check_agreement(serving, graph, images[:2], calibrator)
     finally:
         weight.copy_(before)
+
+
+@pytest.mark.slow
+def test_an_export_with_another_fusion_is_refused(
+    learned: LearnedVersion, serving: ServingModel, images: list[NDArray[np.uint8]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    graph, calibrator = compile_model(learned.bundle_dir / "serving.xml", 1), Calibrator(1.0, 0.0)
+    monkeypatch.setattr(serving, "fusion", replace(serving.fusion, bias=serving.fusion.bias + 5))
+    with pytest.raises(ExportMismatch, match="differs from torch"):
+        check_agreement(serving, graph, images[:2], calibrator)
 
 
 @pytest.mark.slow
