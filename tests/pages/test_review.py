@@ -181,6 +181,8 @@ def test_it_gives_undecided_parts_back_when_the_page_is_left(
     login(page, make_person("ada"))
     page.goto("/review/")
     wait_for_claims(page, 2)
+    # A claim whose answer the page never got can only expire.
+    page.wait_for_load_state("networkidle")
     page.goto("/inspections/")
     wait_for_claims(page, 0)
 
