@@ -18,6 +18,7 @@ from mltasks.models import Approval, ModelVersion, Verification
 from mltasks.registry.gate import GateLine
 from mltasks.reports.report_text import percent
 from mltasks.reports.verification_report import failures_text
+from mltasks.training.verification import OTHER_CODE, WEIGHTS
 from mltasks.training.verification_runs import retrain_blocker
 
 Figures = dict[str, Any]
@@ -87,15 +88,17 @@ def _newest_holdout_recall(version: ModelVersion) -> Figures | None:
 
 def _check_reproducible(version: ModelVersion) -> LineResult:
     verifications = Verification.objects.filter(version=version)
-    last, retraining = verifications.first(), verifications.filter(learned_again=True).first()
+    # Other code that comes to other figures shows nothing about this version.
+    retrainings = verifications.filter(learned_again=True).exclude(findings__contains=[{"what": OTHER_CODE}])
+    last, retraining = verifications.first(), retrainings.first()
     # The newest retraining counts, unless a later verification failed.
     if failed := next((row for row in (last, retraining) if row and not row.holds), None):
         return False, failures_text(failed)
     if retraining is None:
         return None, retrain_blocker(version) or _(
-            "The version was not retrained from its snapshot. Verify the version first."
+            "The version was not retrained from its snapshot by the code that made it. Verify the version with that code."
         )
-    return True, _("Retrained from its snapshot: same weights.")
+    return True, " ".join(finding["words"] for finding in retraining.findings if finding["what"] == WEIGHTS)
 
 
 def _check_second_person(version: ModelVersion, champion: ModelVersion | None, by: User | None) -> LineResult:

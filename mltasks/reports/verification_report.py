@@ -17,6 +17,7 @@ FINDING_TITLES: dict[str, str | Promise] = {
     "images": _("Images"),
     "weights": _("Weights"),
     "figures": _("Figures"),
+    "other_code": _("Figures by other code"),
     "signature": _("Signature"),
     "report": _("Report"),
 }

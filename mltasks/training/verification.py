@@ -25,6 +25,8 @@ from mltasks.vision.types import Progress, ProgressCallback, Sample, TrainConfig
 # Rounding differs between machines: figures may differ by this much.
 TOLERANCE = 0.03
 WEIGHTS = "weights"
+# Name of the finding that replaces "figures" if other code retrained the version and its figures differ.
+OTHER_CODE = "other_code"
 NO_SNAPSHOT = "There is no snapshot: what this version was trained on is unknown."
 COMPARED_METRICS = ("average_precision", "auroc", "recall", "false_alarm_rate")
 # Sections of `meta.json` that must be equal for weights to be equal bit for bit.
@@ -163,7 +165,7 @@ def _check_retraining(
         compared = _compare_metrics(*metrics, exact=not differences)
         # A later program has another recipe: its figures say nothing about this version.
         if not compared.passed and _code_sha256(version.meta) != _code_sha256(retrained.meta):
-            compared = replace(compared, passed=True, text=f"{compared.text} Not required of other code.")
+            compared = Finding(OTHER_CODE, True, f"{compared.text} Not required of other code.")
         yield compared
 
 

@@ -149,6 +149,7 @@ def test_two_candidates_go_their_way(
     page.get_by_role("button", name="Roll back to version 1").click()
     expect(page.get_by_text("Rolled back: version 1 scores the next part.")).to_be_visible()
     page.get_by_role("link", name="Audit log").first.click()
+    expect(page.locator(".timeline strong").first).to_be_visible()
     told = [words.strip() for words in page.locator(".timeline strong").all_inner_texts()]
     assert [words for words in told if words.startswith(("Rolled", "Version", "Costs"))] == [
         f"Rolled back to version 1; it replaced version {better.number}",

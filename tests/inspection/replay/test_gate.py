@@ -215,10 +215,15 @@ def test_reproducible(product: Product, candidate: ModelVersion) -> None:
     set_gate_policy(product, gate_reproducible=True)
     verification.record(candidate, [Finding("files", True, "whole")], by=None)
     assert gate_line("reproducible", candidate).fails, "Hashes alone are no second training."
+    other_code = [Finding("weights", True, "need not be equal"), Finding("other_code", True, "not required")]
+    verification.record(candidate, other_code, by=None)
+    assert "by the code that made it" in gate_line("reproducible", candidate).text, "Other code, other figures."
     verification.record(candidate, [Finding("weights", False, "they differ")], by=None)
     assert "they differ" in gate_line("reproducible", candidate).text
     verification.record(candidate, [Finding("weights", True, "the same")], by=None)
     assert gate_line("reproducible", candidate).passed
+    verification.record(candidate, other_code, by=None)
+    assert gate_line("reproducible", candidate).text == "the same", "It does not take the proof away either."
     verification.record(candidate, [Finding("files", False, "model.safetensors changed")], by=None)
     assert gate_line("reproducible", candidate).fails, "Whole it was then, and is no longer."
     nobody_knows = make_version(product)
