@@ -6,7 +6,8 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
 from mltasks.text import storable
-from mltasks.vision.types import Roi, TrainConfig
+from mltasks.vision.train_config import TrainConfig
+from mltasks.vision.types import Roi
 
 
 def validate_one_line(value: str) -> None:

@@ -21,7 +21,8 @@ from django.conf import settings
 
 from mltasks.vision.drawing.draw_part import DrawnPart, draw_part
 from mltasks.vision.drawing.plates import PartKind
-from mltasks.vision.types import Sample, TrainConfig
+from mltasks.vision.train_config import TrainConfig
+from mltasks.vision.types import Sample
 from tests.shared_fixture import make_once
 
 if TYPE_CHECKING:  # Django is not set up yet when pytest loads this plugin

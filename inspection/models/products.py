@@ -20,7 +20,8 @@ from inspection.validators import validate_inner_share, validate_rate, validate_
 from mltasks.models import RegisteredModel
 from mltasks.models.model_fields import share_constraint, share_field
 from mltasks.vision.serving.escape_guarantee import EscapeRateGuarantee
-from mltasks.vision.types import Costs, TrainConfig
+from mltasks.vision.train_config import TrainConfig
+from mltasks.vision.types import Costs
 
 # Texts that code readers of several makers send for unreadable codes, and that programs write for missing values.
 PLACEHOLDER_PART_IDS = """\

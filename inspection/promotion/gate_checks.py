@@ -96,7 +96,7 @@ def _check_reproducible(version: ModelVersion) -> LineResult:
         return False, failures_text(failed)
     if retraining is None:
         return None, retrain_blocker(version) or _(
-            "The version was not retrained from its snapshot by the code that made it. Verify the version with that code."
+            "No retraining by the code that made the version is recorded. Verify the version with that code."
         )
     return True, " ".join(finding["words"] for finding in retraining.findings if finding["what"] == WEIGHTS)
 

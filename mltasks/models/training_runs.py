@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from mltasks.models.model_fields import share_constraint
 from mltasks.models.runs import Run, RunQuerySet
 from mltasks.models.snapshots import DatasetSnapshot, RegisteredModel
-from mltasks.vision.types import TrainConfig
+from mltasks.vision.train_config import TrainConfig
 
 
 class TrainingRunQuerySet(RunQuerySet["TrainingRun"]):

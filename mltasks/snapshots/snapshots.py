@@ -20,7 +20,8 @@ from mltasks.storage import object_store
 from mltasks.vision.data.duplicate_groups import file_group, group_samples
 from mltasks.vision.data.splits import assign_splits
 from mltasks.vision.serving.bundle import file_sha256
-from mltasks.vision.types import DEFECT, GOOD, HOLDOUT, Sample, TrainConfig
+from mltasks.vision.train_config import TrainConfig
+from mltasks.vision.types import DEFECT, GOOD, HOLDOUT, Sample
 
 _BATCH_SIZE = 1000
 

@@ -11,7 +11,7 @@ from django.conf import settings
 from mltasks.models import BackboneRun, RegisteredModel
 from mltasks.storage import object_store
 from mltasks.storage.file_cache import fetch
-from mltasks.vision.types import TrainConfig
+from mltasks.vision.train_config import TrainConfig
 
 # Separates a path from the hash that its file must have.
 _HASH_SEPARATOR = "#sha256="

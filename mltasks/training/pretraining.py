@@ -26,7 +26,8 @@ from mltasks.training import backbone_choice
 from mltasks.training.backbone_choice import PRETRAINABLE_BACKBONE, adopted_run, weights_reference
 from mltasks.training.pretraining_images import ImageSelection, PretrainingImage, select_images
 from mltasks.vision.pretrain.pretraining_config import PretrainingConfig
-from mltasks.vision.types import Progress, ProgressCallback, Sample, TrainConfig
+from mltasks.vision.train_config import TrainConfig
+from mltasks.vision.types import Progress, ProgressCallback, Sample
 
 if TYPE_CHECKING:
     from mltasks.vision.pretrain.pretrain import PretrainedBackbone, PretrainingTask

@@ -18,7 +18,8 @@ from mltasks.runs.lease import WAITING_STAGE, RunNotAvailable, log_line
 from mltasks.snapshots.snapshots import local_samples
 from mltasks.storage import version_store
 from mltasks.training import backbone_choice
-from mltasks.vision.types import Progress, ProgressCallback, TrainConfig
+from mltasks.vision.train_config import TrainConfig
+from mltasks.vision.types import Progress, ProgressCallback
 
 if TYPE_CHECKING:
     from mltasks.vision.export.learn import LearnedVersion

@@ -20,7 +20,8 @@ from mltasks.storage import version_store
 from mltasks.storage.scratch_folders import scratch_folder
 from mltasks.training import backbone_choice
 from mltasks.vision.serving import bundle
-from mltasks.vision.types import Progress, ProgressCallback, Sample, TrainConfig, no_progress
+from mltasks.vision.train_config import TrainConfig
+from mltasks.vision.types import Progress, ProgressCallback, Sample, no_progress
 
 # Rounding differs between machines: figures may differ by this much.
 TOLERANCE = 0.03

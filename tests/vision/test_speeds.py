@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from mltasks.vision.networks.input_size import PIXEL_BUDGET, pixel_budget, resolve_input_size
+from mltasks.vision.train_config import TrainConfig
 from mltasks.vision.training.fit import check_config
 from mltasks.vision.training.fit_detectors import enabled_detectors
-from mltasks.vision.types import Sample, TrainConfig
+from mltasks.vision.types import Sample
 from tests.vision.sample_images import gradient
 
 

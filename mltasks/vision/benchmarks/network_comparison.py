@@ -21,8 +21,9 @@ from mltasks.vision.benchmarks.protocol import Bench
 from mltasks.vision.benchmarks.repeated_figures import Row, Table, auroc_value, average_precision_value
 from mltasks.vision.export.version_weights import write_networks
 from mltasks.vision.networks.feature_networks.network_registry import FEATURE_NETWORKS, weights_at_hand
+from mltasks.vision.train_config import TrainConfig
 from mltasks.vision.training.fit import F32, cross_validate
-from mltasks.vision.types import Sample, TrainConfig
+from mltasks.vision.types import Sample
 
 FEATURES_SHARE = 0.3
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from mltasks.vision.networks.compute import Compute
+from mltasks.vision.train_config import TrainConfig
 from mltasks.vision.training.progress import Stage
-from mltasks.vision.types import TrainConfig
 
 # Called with each row's title and its figures by name as soon as the row is measured.
 ReportRow = Callable[[str, Mapping[str, float]], None]

@@ -18,8 +18,9 @@ from mltasks.vision.benchmarks.repeated_figures import Table
 from mltasks.vision.benchmarks.serving_speed.image_speed import measure_serving_graph
 from mltasks.vision.benchmarks.unseen_type import leave_one_type_out
 from mltasks.vision.networks.compute import reproducible
+from mltasks.vision.train_config import TrainConfig
 from mltasks.vision.training.progress import Stage
-from mltasks.vision.types import ProgressCallback, TrainConfig
+from mltasks.vision.types import ProgressCallback
 
 REPEATS = {
     "phone-cases": 10,

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from mltasks.vision.data.disjoint_sets import DisjointSets
-from mltasks.vision.types import DEFECT, GOOD, Sample, TrainConfig
+from mltasks.vision.train_config import TrainConfig
+from mltasks.vision.types import DEFECT, GOOD, Sample
 
 MIN_PARTS_PER_CLASS = 4
 HOLDOUT_SHARES: Mapping[str, float] = {"train": 0.64, "validation": 0.16, "test": 0.20}

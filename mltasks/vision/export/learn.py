@@ -27,10 +27,11 @@ from mltasks.vision.networks.compute import reproducible
 from mltasks.vision.networks.embedder import embedding_space
 from mltasks.vision.serving import bundle
 from mltasks.vision.serving.scorer import Scorer
+from mltasks.vision.train_config import TrainConfig
 from mltasks.vision.training.fit import FittedVersion, fit
 from mltasks.vision.training.progress import Stage
 from mltasks.vision.training.speed.input_budget import choose_input_size_within
-from mltasks.vision.types import EMBEDDING_DIMENSIONS, ProgressCallback, Sample, TrainConfig, no_progress
+from mltasks.vision.types import EMBEDDING_DIMENSIONS, ProgressCallback, Sample, no_progress
 
 LIBRARIES = ("torch", "torchvision", "openvino", "nncf", "numpy", "pillow", "safetensors")
 META_FORMAT = 2

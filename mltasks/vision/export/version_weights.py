@@ -27,9 +27,10 @@ from mltasks.vision.export.precision import (
 from mltasks.vision.networks.compute import derive_seed
 from mltasks.vision.serving import bundle
 from mltasks.vision.serving.scorer import compile_model
+from mltasks.vision.train_config import TrainConfig
 from mltasks.vision.training.features.feature_bank import read_pixels
 from mltasks.vision.training.fit import AUTO, FittedVersion
-from mltasks.vision.types import DEFECT, GOOD, Sample, TrainConfig
+from mltasks.vision.types import DEFECT, GOOD, Sample
 
 AGREEMENT_IMAGES = 16
 

@@ -11,7 +11,8 @@ from mltasks.vision.data.decoding import region_size
 from mltasks.vision.data.image_header import ImageError
 from mltasks.vision.networks.trunk import STRIDE
 from mltasks.vision.speeds import SPEEDS
-from mltasks.vision.types import InputSize, Sample, TrainConfig
+from mltasks.vision.train_config import TrainConfig
+from mltasks.vision.types import InputSize, Sample
 
 # 4.8 times the pixels and computing time of 224 × 224: thin scratches need them.
 PIXEL_BUDGET = 240_000

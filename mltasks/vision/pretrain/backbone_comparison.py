@@ -19,8 +19,9 @@ from mltasks.vision.networks.backbones import WeightsSource, load_backbone
 from mltasks.vision.pretrain.linear_probe import Floats, out_of_fold_probabilities, pooled_features, subsample_parts
 from mltasks.vision.stats.intervals import Estimate, PartBootstrap
 from mltasks.vision.stats.metrics import average_precision
+from mltasks.vision.train_config import TrainConfig
 from mltasks.vision.training.progress import Stage
-from mltasks.vision.types import Sample, TrainConfig
+from mltasks.vision.types import Sample
 
 NEW_BACKBONE = "new"
 

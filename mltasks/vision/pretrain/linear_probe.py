@@ -14,9 +14,10 @@ from sklearn.preprocessing import StandardScaler
 from mltasks.vision.data.splits import Part, assign_parts, check_class_counts, collect_parts
 from mltasks.vision.networks.compute import derive_seed
 from mltasks.vision.pretrain.student import normalize_imagenet, stage_maps
+from mltasks.vision.train_config import TrainConfig
 from mltasks.vision.training.features.feature_bank import read_pixels
 from mltasks.vision.training.progress import Stage
-from mltasks.vision.types import DEFECT, GOOD, InputSize, Sample, TrainConfig
+from mltasks.vision.types import DEFECT, GOOD, InputSize, Sample
 
 FOLDS = 5
 Floats = NDArray[np.float64]

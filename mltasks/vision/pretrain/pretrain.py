@@ -25,8 +25,9 @@ from mltasks.vision.pretrain.image_pool import ImagePool, load_pool
 from mltasks.vision.pretrain.plant_images import load_plant_images
 from mltasks.vision.pretrain.pretraining_config import PlantImage, PretrainingConfig, format_duration
 from mltasks.vision.pretrain.student import Student
+from mltasks.vision.train_config import TrainConfig
 from mltasks.vision.training.progress import Stage
-from mltasks.vision.types import GOOD, InputSize, ProgressCallback, Sample, TrainConfig, no_progress
+from mltasks.vision.types import GOOD, InputSize, ProgressCallback, Sample, no_progress
 
 READING_END, DISTILLATION_END = 0.1, 0.85  # progress at the end of reading and of distillation
 

@@ -20,6 +20,7 @@ from mltasks.vision.networks.feature_networks.auxiliary_network import AUX_BACKB
 from mltasks.vision.networks.feature_networks.network_registry import FEATURE_NETWORKS, build_feature_network
 from mltasks.vision.networks.trunk import STRIDE, Trunk
 from mltasks.vision.serving.thresholds import cost_threshold
+from mltasks.vision.train_config import SEGMENTATION_RECIPE, TrainConfig
 from mltasks.vision.training.features.feature_bank import TrainingData, build_feature_bank
 from mltasks.vision.training.fit_detectors import DETECTORS
 from mltasks.vision.training.folds import (
@@ -36,7 +37,7 @@ from mltasks.vision.training.progress import Stage
 from mltasks.vision.training.speed.score_sets import GraphCost, ScoreSet, choose_score_set, measure_score_sets
 from mltasks.vision.training.speed.speed_checks import check_speed_settings
 from mltasks.vision.training.time_estimate import progress_shares
-from mltasks.vision.types import SEGMENTATION_RECIPE, Sample, Thresholds, TrainConfig
+from mltasks.vision.types import Sample, Thresholds
 
 HOLDOUT_SPLITS = ("train", "validation", "test")
 HEADS = (SEGMENTATION_RECIPE, "pooled")

@@ -13,9 +13,9 @@ from mltasks.vision.data.augmentation import random_flip
 from mltasks.vision.heads.pixel_autoencoder import PixelAutoencoder
 from mltasks.vision.networks.compute import derive_seed
 from mltasks.vision.networks.gradient_descent import gradient_step, half_cosine, set_learning_rate
+from mltasks.vision.train_config import TrainConfig
 from mltasks.vision.training.features.feature_bank import EVALUATION_BATCH, TrainingData, batches
 from mltasks.vision.training.progress import Stage
-from mltasks.vision.types import TrainConfig
 
 # A small set is drawn several times per epoch: 16 epochs of 13 parts would be only 16 steps.
 MIN_DRAWS = 128

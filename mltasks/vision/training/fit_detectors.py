@@ -24,8 +24,8 @@ from mltasks.vision.heads.patch_memory import (
 from mltasks.vision.heads.positional_norm import PositionalNorm, fit_positional_norm
 from mltasks.vision.networks.compute import derive_seed
 from mltasks.vision.networks.trunk import FeatureMaps
+from mltasks.vision.train_config import TrainConfig
 from mltasks.vision.training.features.feature_bank import EVALUATION_BATCH, TrainingData, batches
-from mltasks.vision.types import TrainConfig
 
 MAX_PATCHES = 40_000
 # Good parts per positional norm, and how many are compared at a time

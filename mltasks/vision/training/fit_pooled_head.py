@@ -17,9 +17,9 @@ from mltasks.vision.heads.classifier import Head, PooledHead
 from mltasks.vision.networks.compute import derive_seed
 from mltasks.vision.networks.gradient_descent import gradient_step
 from mltasks.vision.networks.trunk import FeatureMaps
+from mltasks.vision.train_config import TrainConfig
 from mltasks.vision.training.features.feature_bank import AUGMENTED_FIELDS, EVALUATION_BATCH, TrainingData, batches
 from mltasks.vision.training.progress import Epoch, Stage
-from mltasks.vision.types import TrainConfig
 
 PLATEAU_FACTOR, PLATEAU_PATIENCE = 0.5, 4
 

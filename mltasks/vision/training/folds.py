@@ -12,6 +12,7 @@ from mltasks.vision.heads.classifier import Head
 from mltasks.vision.heads.pixel_autoencoder import PixelAutoencoder
 from mltasks.vision.networks.compute import derive_seed
 from mltasks.vision.networks.trunk import Trunk
+from mltasks.vision.train_config import SEGMENTATION_RECIPE, TrainConfig
 from mltasks.vision.training.features.feature_bank import TrainingData
 from mltasks.vision.training.fine_tuning import fine_tune_blocks
 from mltasks.vision.training.fit_autoencoder import ReconstructionError, reconstruction_errors, train_pixel_autoencoder
@@ -21,7 +22,7 @@ from mltasks.vision.training.fit_segmentation import train_segmentation
 from mltasks.vision.training.fit_statistics_head import fit_statistics_head
 from mltasks.vision.training.localization import localized_defects
 from mltasks.vision.training.progress import Epoch, Stage
-from mltasks.vision.types import DEFECT, GOOD, SEGMENTATION_RECIPE, Sample, TrainConfig
+from mltasks.vision.types import DEFECT, GOOD, Sample
 
 # Share of a fold's time for each kind of classifier, and share of the rest for the detectors
 CLASSIFIER_SHARE, DETECTORS_SHARE = {"dense": 0.75, "pooled": 0.8}, 0.5

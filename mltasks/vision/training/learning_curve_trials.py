@@ -16,10 +16,11 @@ from mltasks.vision.data.splits import MIN_PARTS_PER_CLASS, collect_parts
 from mltasks.vision.evaluation.learning_curve import CurvePrediction
 from mltasks.vision.evaluation.predictions import Prediction
 from mltasks.vision.networks.compute import derive_seed
+from mltasks.vision.train_config import TrainConfig
 from mltasks.vision.training.folds import Fold, TrainingContext, split_indices, train_folds
 from mltasks.vision.training.out_of_fold import cross_fit, predict_holdout
 from mltasks.vision.training.progress import Stage
-from mltasks.vision.types import DEFECT, GOOD, Sample, TrainConfig
+from mltasks.vision.types import DEFECT, GOOD, Sample
 
 # Above ALL_FOLDS_MAX_IMAGES a trial scores only REDUCED_FOLDS folds. Above ALL_SHARES_MAX_IMAGES it scores only
 # FEWEST_FOLDS, and only the largest share is tried. The curve then costs a fourth of the time and is precise enough.

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from mltasks.vision.train_config import SEGMENTATION_RECIPE, TrainConfig
 from mltasks.vision.training.features.feature_bank import synthetic_per_image, views_per_image
 from mltasks.vision.training.fit_autoencoder import MIN_DRAWS, epoch_count
 from mltasks.vision.training.fit_segmentation import MIN_DRAWS as SEGMENTATION_DRAWS
 from mltasks.vision.training.learning_curve_trials import trial_config
-from mltasks.vision.types import SEGMENTATION_RECIPE, TrainConfig
 
 # Cost of one draw of the segmentation head, the fine-tuned blocks, the pooled head and the pixel autoencoder
 SEGMENTATION_DRAW_COST, STAGE_DRAW_COST, POOLED_DRAW_COST, PIXEL_DRAW_COST = 0.1, 0.49, 2.6, 0.08

@@ -23,7 +23,7 @@ from labeling.models import Label
 from labeling.review import reference_parts
 from mltasks.models import TrainingRun
 from mltasks.vision.data.splits import assign_splits
-from mltasks.vision.types import TrainConfig
+from mltasks.vision.train_config import TrainConfig
 from tests.labeling.conftest import make_part, make_product, unsaved_part
 
 

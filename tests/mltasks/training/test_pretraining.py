@@ -23,7 +23,7 @@ from mltasks.training.pretraining_images import PretrainingImage
 from mltasks.vision.networks.backbones import WeightsError
 from mltasks.vision.pretrain import backbone_comparison
 from mltasks.vision.pretrain.pretraining_config import PretrainingConfig
-from mltasks.vision.types import TrainConfig
+from mltasks.vision.train_config import TrainConfig
 from tests.tiny_model import PLAIN_CONFIG, labeled_samples
 
 TINY = PretrainingConfig(

@@ -19,7 +19,7 @@ from mltasks.storage import object_store
 from mltasks.training.verification import Finding, _retraining_config, verify
 from mltasks.vision.export.learn import LearnedVersion
 from mltasks.vision.serving import bundle
-from mltasks.vision.types import TrainConfig
+from mltasks.vision.train_config import TrainConfig
 from tests.tiny_model import MakeVersion, replace_file
 
 

@@ -16,7 +16,7 @@ from PIL import Image
 from mltasks.vision.benchmarks import cross_validation, novelty, protocol
 from mltasks.vision.benchmarks.protocol import baseline_recipe
 from mltasks.vision.drawing.line import write_image_folder
-from mltasks.vision.types import TrainConfig
+from mltasks.vision.train_config import TrainConfig
 from tests.tiny_model import small_parts
 from tests.vision.benchmark_run import assert_is_share, benchmark_json, run_benchmark
 from tests.vision.sample_images import svg_text

@@ -12,8 +12,9 @@ from django.core.management import CommandError
 from mltasks.vision.benchmarks.active_learning import strategy_curve
 from mltasks.vision.benchmarks.active_learning.label_arrivals import LabelingPlan, StrategyCurve, compare_strategies
 from mltasks.vision.drawing.line import write_image_folder
+from mltasks.vision.train_config import TrainConfig
 from mltasks.vision.training.features import feature_bank
-from mltasks.vision.types import Sample, TrainConfig
+from mltasks.vision.types import Sample
 from tests.tiny_model import small_parts
 from tests.vision.benchmark_run import benchmark_json, run_benchmark
 

@@ -14,7 +14,7 @@ from mltasks.vision.benchmarks.network_comparison import NetworkChoice, configs_
 from mltasks.vision.benchmarks.repeated_figures import Row, Table
 from mltasks.vision.drawing.line import write_image_folder
 from mltasks.vision.networks.feature_networks.network_registry import FEATURE_NETWORKS
-from mltasks.vision.types import TrainConfig
+from mltasks.vision.train_config import TrainConfig
 from tests.tiny_model import small_parts
 from tests.vision.benchmark_run import run_benchmark
 from tests.vision.sample_images import svg_text

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mltasks.vision.data.splits import NotEnoughLabels, assign_splits, inner_split, part_keys
-from mltasks.vision.types import Sample, TrainConfig
+from mltasks.vision.train_config import TrainConfig
+from mltasks.vision.types import Sample
 
 CONFIG = TrainConfig()
 

@@ -16,8 +16,9 @@ from safetensors.numpy import load_file
 from mltasks.vision.data.splits import NotEnoughLabels, assign_splits
 from mltasks.vision.export.learn import LearnedVersion, learn
 from mltasks.vision.serving import bundle
+from mltasks.vision.train_config import TrainConfig
 from mltasks.vision.training.features.feature_bank import UnreadableSample
-from mltasks.vision.types import Progress, TrainConfig
+from mltasks.vision.types import Progress
 from tests.tiny_model import CONFIG, PLAIN_CONFIG, labeled_samples
 
 # Scores that are fused, unless held-out parts do not need them

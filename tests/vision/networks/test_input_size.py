@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mltasks.vision.networks.input_size import MIN_SIDE, PIXEL_BUDGET, choose_input_size, resolve_input_size
-from mltasks.vision.types import InputSize, Roi, Sample, TrainConfig
+from mltasks.vision.train_config import TrainConfig
+from mltasks.vision.types import InputSize, Roi, Sample
 from tests.vision.sample_images import gradient
 
 regions = st.lists(st.tuples(st.integers(1, 9000), st.integers(1, 9000)), min_size=1, max_size=20)

@@ -20,8 +20,9 @@ from mltasks.vision.pretrain.pretrain import PretrainingTask, pretrain_backbone,
 from mltasks.vision.pretrain.pretraining_config import PlantImage, PretrainingConfig
 from mltasks.vision.pretrain.student import Student
 from mltasks.vision.serving.bundle import file_sha256
+from mltasks.vision.train_config import TrainConfig
 from mltasks.vision.training.progress import Stage
-from mltasks.vision.types import InputSize, Progress, Roi, TrainConfig, no_progress
+from mltasks.vision.types import InputSize, Progress, Roi, no_progress
 from tests.tiny_model import CONFIG, labeled_samples
 
 TINY = PretrainingConfig(

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from mltasks.vision.networks.compute import derive_seed, reproducible
+from mltasks.vision.train_config import TrainConfig
 from mltasks.vision.training.features.feature_bank import (
     TrainingData,
     affordable_views,
@@ -18,7 +19,7 @@ from mltasks.vision.training.features.feature_bank import (
 from mltasks.vision.training.features.stored_features import bytes_per_pixel
 from mltasks.vision.training.fit_pooled_head import sample_epoch
 from mltasks.vision.training.progress import Stage
-from mltasks.vision.types import Progress, TrainConfig
+from mltasks.vision.types import Progress
 from tests.vision.toy_features import toy_bank
 
 

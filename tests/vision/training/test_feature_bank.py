@@ -12,6 +12,7 @@ import torch
 from mltasks.vision.networks.auxiliary_backbone import EFFICIENTNET_LITE2
 from mltasks.vision.networks.compute import reproducible
 from mltasks.vision.networks.trunk import EMPTY
+from mltasks.vision.train_config import TrainConfig
 from mltasks.vision.training.features import stored_features
 from mltasks.vision.training.features.feature_bank import (
     AUGMENTED_FIELDS,
@@ -23,7 +24,7 @@ from mltasks.vision.training.features.feature_bank import (
 from mltasks.vision.training.features.stored_features import StoredFeatures
 from mltasks.vision.training.fit import build_trunk
 from mltasks.vision.training.progress import Stage
-from mltasks.vision.types import Mark, Sample, TrainConfig, no_progress
+from mltasks.vision.types import Mark, Sample, no_progress
 from tests.vision.sample_images import gradient
 
 CONFIG = TrainConfig(

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from mltasks.vision.networks.input_size import resolve_input_size
+from mltasks.vision.train_config import TrainConfig
 from mltasks.vision.training.speed.input_budget import NETWORK_SHARE, choose_input_size_within, network_timer
-from mltasks.vision.types import Sample, TrainConfig
+from mltasks.vision.types import Sample
 from tests.vision.sample_images import gradient
 
 

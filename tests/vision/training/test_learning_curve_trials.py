@@ -12,10 +12,11 @@ from mltasks.vision.benchmarks.part_folder import read_folder
 from mltasks.vision.data.splits import assign_splits
 from mltasks.vision.drawing.line import write_image_folder
 from mltasks.vision.export.learn import learn
+from mltasks.vision.train_config import TrainConfig
 from mltasks.vision.training import learning_curve_trials
 from mltasks.vision.training.fit import check_config
 from mltasks.vision.training.learning_curve_trials import plan_trials
-from mltasks.vision.types import Progress, Sample, TrainConfig
+from mltasks.vision.types import Progress, Sample
 from tests.tiny_model import CONFIG, PLAIN_CONFIG, small_parts
 
 

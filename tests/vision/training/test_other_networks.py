@@ -18,8 +18,8 @@ from mltasks.vision.networks.torchvision_ops import models
 from mltasks.vision.serving import bundle
 from mltasks.vision.serving.bundle import file_sha256
 from mltasks.vision.serving.scorer import Scorer
+from mltasks.vision.train_config import TrainConfig
 from mltasks.vision.training.fit import build_trunk, check_config
-from mltasks.vision.types import TrainConfig
 from tests.tiny_model import CONFIG, labeled_samples
 
 ALONE = replace(CONFIG, backbone="efficientnet_lite0", backbone_weights="auto", companion="", curve_shares=())

@@ -14,11 +14,12 @@ from mltasks.vision.heads.classifier import Standardize
 from mltasks.vision.heads.segmentation import FIRST_CELL_LOGIT, WIDTH, SegmentationHead
 from mltasks.vision.networks.compute import Compute, reproducible
 from mltasks.vision.networks.trunk import EMPTY, FeatureMaps
+from mltasks.vision.train_config import TrainConfig
 from mltasks.vision.training.features.feature_bank import TrainingData
 from mltasks.vision.training.fit_pooled_head import score_head
 from mltasks.vision.training.fit_segmentation import train_segmentation
 from mltasks.vision.training.progress import Stage
-from mltasks.vision.types import Progress, TrainConfig
+from mltasks.vision.types import Progress
 from tests.vision.toy_features import toy_bank
 
 GRID, VIEWS, COUNT = 8, 2, 48

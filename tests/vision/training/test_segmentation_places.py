@@ -17,12 +17,13 @@ from mltasks.vision.drawing.draw_part import draw_part
 from mltasks.vision.drawing.plates import PartKind
 from mltasks.vision.drawing.synthetic_defects import add_synthetic_defects
 from mltasks.vision.networks.compute import reproducible
+from mltasks.vision.train_config import TrainConfig
 from mltasks.vision.training.features.feature_bank import FeatureBank, TrainingData, build_feature_bank, read_pixels
 from mltasks.vision.training.features.place_grid import MARKED, mask_places
 from mltasks.vision.training.fit import build_trunk
 from mltasks.vision.training.fit_segmentation import train_segmentation
 from mltasks.vision.training.progress import Stage
-from mltasks.vision.types import Sample, TrainConfig, no_progress
+from mltasks.vision.types import Sample, no_progress
 from tests.vision.tiny_dataset import TINY, four_samples
 
 STAGE = Stage(no_progress)

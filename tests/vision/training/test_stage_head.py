@@ -21,12 +21,13 @@ from mltasks.vision.networks.auxiliary_backbone import (
 from mltasks.vision.networks.backbones import load_backbone
 from mltasks.vision.networks.compute import Compute, reproducible
 from mltasks.vision.networks.trunk import EMPTY, FeatureMaps, Trunk
+from mltasks.vision.train_config import TrainConfig
 from mltasks.vision.training.features.feature_bank import TrainingData
 from mltasks.vision.training.fine_tuning import fine_tune_blocks
 from mltasks.vision.training.fit_pooled_head import score_head
 from mltasks.vision.training.folds import TrainingContext
 from mltasks.vision.training.progress import Stage
-from mltasks.vision.types import Progress, TrainConfig
+from mltasks.vision.types import Progress
 from tests.vision.toy_features import toy_bank
 
 GRID, COUNT = 8, 48

@@ -11,10 +11,10 @@ from mltasks.vision.benchmarks.repeated_figures import auroc_value
 from mltasks.vision.networks.auxiliary_backbone import AUX_STATISTICS_SIZE
 from mltasks.vision.networks.compute import Compute, reproducible
 from mltasks.vision.networks.trunk import STATISTICS_SIZE
+from mltasks.vision.train_config import TrainConfig
 from mltasks.vision.training.features.feature_bank import TrainingData
 from mltasks.vision.training.fit_pooled_head import score_head
 from mltasks.vision.training.fit_statistics_head import fit_statistics_head
-from mltasks.vision.types import TrainConfig
 from tests.vision.toy_features import toy_bank
 
 COUNT = 48

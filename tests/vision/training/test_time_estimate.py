@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
+from mltasks.vision.train_config import TrainConfig
 from mltasks.vision.training.time_estimate import progress_shares
-from mltasks.vision.types import TrainConfig
 
 TILES = TrainConfig(height=352, width=512)
 

@@ -34,7 +34,7 @@ def main() -> int:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from mltasks.vision.benchmarks.part_folder import NoPartsError
     from mltasks.vision.benchmarks.training.run import run_bench
-    from mltasks.vision.types import TrainConfig
+    from mltasks.vision.train_config import TrainConfig
 
     config = TrainConfig(backbone_weights="shipped", max_epochs=options.epochs, threads=options.threads)
     try:

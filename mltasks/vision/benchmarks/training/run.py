@@ -23,8 +23,9 @@ from mltasks.vision.benchmarks.training.split import Split, sample_targets, spli
 from mltasks.vision.benchmarks.training.watch import Elapsed
 from mltasks.vision.networks.compute import Compute, reproducible
 from mltasks.vision.stats.intervals import Estimate
+from mltasks.vision.train_config import TrainConfig
 from mltasks.vision.training.progress import Stage
-from mltasks.vision.types import TrainConfig, no_progress
+from mltasks.vision.types import no_progress
 
 # Target: the baseline's seconds over ours.
 TARGET_SPEEDUP = 3.0

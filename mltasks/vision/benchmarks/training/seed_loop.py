@@ -31,8 +31,9 @@ from mltasks.vision.networks.backbones import load_backbone
 from mltasks.vision.networks.compute import Compute, derive_seed
 from mltasks.vision.networks.gradient_descent import gradient_step
 from mltasks.vision.networks.trunk import LAYER4_CHANNELS
+from mltasks.vision.train_config import TrainConfig
 from mltasks.vision.training.features.feature_bank import batches, read_sample
-from mltasks.vision.types import GOOD, Sample, TrainConfig
+from mltasks.vision.types import GOOD, Sample
 
 SIDE = 224
 # Epochs of the autoencoder, independent of ours

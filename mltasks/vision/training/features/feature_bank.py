@@ -21,11 +21,12 @@ from mltasks.vision.drawing.synthetic_defects import add_synthetic_defects
 from mltasks.vision.heads.pixel_autoencoder import average_pool, pool_factor
 from mltasks.vision.networks.compute import Compute, derive_seed
 from mltasks.vision.networks.trunk import FeatureMaps, Trunk
+from mltasks.vision.train_config import SEGMENTATION_RECIPE, TrainConfig
 from mltasks.vision.training.features.feature_extractor import FeatureExtractor, build_extractor
 from mltasks.vision.training.features.place_grid import CELL_PIXELS, Places, defect_places, mask_places
 from mltasks.vision.training.features.stored_features import HalfArray, StoredFeatures, allocate_array, bytes_per_pixel
 from mltasks.vision.training.progress import Stage
-from mltasks.vision.types import GOOD, SEGMENTATION_RECIPE, InputSize, Sample, TrainConfig
+from mltasks.vision.types import GOOD, InputSize, Sample
 
 # A million pixels take about 1 s on a slow dual-core machine.
 MAX_DISK_BYTES, MAX_PIXELS = 6_000_000_000, 400_000_000

@@ -15,7 +15,7 @@ from mltasks.vision.networks.compute import MAP_DIMENSIONS, Compute
 from mltasks.vision.networks.feature_networks.auxiliary_network import auxiliary_channels
 from mltasks.vision.networks.feature_networks.network_registry import network_channels
 from mltasks.vision.networks.trunk import EMPTY, FeatureMaps
-from mltasks.vision.types import TrainConfig
+from mltasks.vision.train_config import TrainConfig
 
 MAX_MEMORY_BYTES = 1_500_000_000
 HALF_BYTES = 2

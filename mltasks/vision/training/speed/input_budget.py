@@ -10,9 +10,10 @@ from torch import Tensor, nn
 from mltasks.vision.networks.input_size import pixel_budget, resolve_input_size
 from mltasks.vision.networks.tracing import trace_to_openvino
 from mltasks.vision.networks.trunk import Trunk
+from mltasks.vision.train_config import TrainConfig
 from mltasks.vision.training.fit import build_trunk
 from mltasks.vision.training.speed.graph_timer import median_milliseconds
-from mltasks.vision.types import Sample, TrainConfig
+from mltasks.vision.types import Sample
 
 # Largest share of the budget for the network that every score needs. Measured at 512 × 288: 0.76 of the time of the
 # smallest graph, 0.69 with all scores but the ResNet18's, 0.54 with all.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from mltasks.vision.calibration.operating_point import KEEP_ALL_SCORES
 from mltasks.vision.speeds import check_budget, check_speed
+from mltasks.vision.train_config import TrainConfig
 from mltasks.vision.training.fit_detectors import DETECTORS
 from mltasks.vision.training.folds import OPTIONAL_HEADS
-from mltasks.vision.types import TrainConfig
 
 
 def check_speed_settings(config: TrainConfig) -> None:
