@@ -31,7 +31,7 @@ FAINT_SHARE, MIN_HIGHEST = 0.35, 0.1
 # Evidence that is not this many times its median stands out nowhere; it is drawn as an anomaly is.
 HAZE_FACTOR = 3
 # Cells per side of stored maps: the resolution of the evidence at the usual sizes
-STORED_CELLS = 48
+STORED_CELLS = 64
 # Pixels of an overlay's longer side: smooth when enlarged over the part, and a few kilobytes
 OVERLAY_SIDE = 384
 
