@@ -66,9 +66,9 @@ def test_it_keeps_the_maps_it_decided_by_over_the_part_alone(make_scripted_champ
     row = receive()
     kept = decode_heatmaps(bytes(ScoreMaps.objects.get(inspection=row).packed))
     inside = fit_placement(row.image_width, row.image_height, scorer.input_size)
-    # The mirrored margin is cut away, and the longest side has 48 cells.
+    # The mirrored margin is cut away, and the longest side has 64 cells.
     assert (inside.height, inside.width) == (64, 36)
-    assert kept.evidence.shape == kept.anomaly.shape == (48, 27)
+    assert kept.evidence.shape == kept.anomaly.shape == (64, 36)
     wanted = scorer.maps.crop_to(inside, scorer.input_size).evidence
     assert np.abs(upscale(kept.evidence, *wanted.shape) - wanted).mean() < 0.1
     assert not kept.anomaly.any()
@@ -138,7 +138,7 @@ def test_a_real_version_scores_and_its_maps_are_kept(
     assert kept.vector == pytest.approx(point, abs=1e-3)
     inside = loaded.placement(size)
     longest = max(inside.width, inside.height)
-    assert max(decode_heatmaps(stored).evidence.shape) == min(48, longest)
+    assert max(decode_heatmaps(stored).evidence.shape) == min(64, longest)
 
 
 @pytest.mark.parametrize(
