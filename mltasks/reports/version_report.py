@@ -15,6 +15,7 @@ from mltasks.reports import report_files, report_text, speed_trade, version_comp
 from mltasks.reports.report_figures import FIGURES
 from mltasks.vision.evaluation.chart import Chart
 from mltasks.vision.evaluation.report_charts import report_charts, training_chart
+from mltasks.vision.train_config import SEGMENTATION_RECIPE
 
 PLOT_CAPTIONS = {
     "precision_recall": _("Precision by recall at every threshold, with the operating point"),
@@ -163,7 +164,7 @@ class VersionReport:
     def training_chart(self) -> Chart | None:
         """Return the loss by epoch of the version's trainings; None without epochs (an imported version)."""
         losses = validation_losses(self.version.run.epochs)
-        early_stopped = self.version.meta.get("config", {}).get("head") != "dense"
+        early_stopped = self.version.meta.get("config", {}).get("head") != SEGMENTATION_RECIPE
         return training_chart(losses, early_stopped, gettext) if losses else None
 
     @cached_property

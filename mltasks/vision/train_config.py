@@ -55,7 +55,7 @@ class TrainConfig:
     height: int = 0
     width: int = 0
     keep_shape: bool = True
-    head: str = "dense"
+    head: str = SEGMENTATION_RECIPE
     companion: str = "efficientnet-lite2"
     detectors: tuple[str, ...] = ("places", "features")
     left_out_scores: tuple[str, ...] = ()

@@ -27,7 +27,7 @@ from mltasks.vision.networks.compute import reproducible
 from mltasks.vision.networks.embedder import embedding_space
 from mltasks.vision.serving import bundle
 from mltasks.vision.serving.scorer import Scorer
-from mltasks.vision.train_config import TrainConfig
+from mltasks.vision.train_config import SEGMENTATION_RECIPE, TrainConfig
 from mltasks.vision.training.fit import FittedVersion, fit
 from mltasks.vision.training.progress import Stage
 from mltasks.vision.training.speed.input_budget import choose_input_size_within
@@ -99,7 +99,7 @@ def write_figures(
 ) -> None:
     """Write the plots, and the worst errors as images, each with the heatmap of ``graph``."""
     losses = {name: [epoch.validation_loss for epoch in fold.curve] for name, fold in fitted.folds.items()}
-    training = training_chart(losses, early_stopped=fitted.config.head != "dense")
+    training = training_chart(losses, early_stopped=fitted.config.head != SEGMENTATION_RECIPE)
     write_charts(draft / "plots", {**report_charts(report), "training": training})
     write_error_images(draft / "worst", evaluation.worst_errors)
     if evaluation.worst_errors:

@@ -25,7 +25,7 @@ from mltasks.vision.training.progress import Epoch, Stage
 from mltasks.vision.types import DEFECT, GOOD, Sample
 
 # Share of a fold's time for each kind of classifier, and share of the rest for the detectors
-CLASSIFIER_SHARE, DETECTORS_SHARE = {"dense": 0.75, "pooled": 0.8}, 0.5
+CLASSIFIER_SHARE, DETECTORS_SHARE = {SEGMENTATION_RECIPE: 0.75, "pooled": 0.8}, 0.5
 # Share of the segmentation head in the time of the classifiers, if blocks are fine-tuned
 SEGMENTATION_SHARE = 0.35
 FINE_TUNING_TITLE = "fine-tuning the auxiliary backbone"
