@@ -18,6 +18,8 @@ from mltasks.vision.networks.gradient_descent import Frozen
 
 # Any multiple of 32, the networks' stride: the package pads each layer for one input size.
 PADDED_FOR = 256
+# The package's names of a block's convolutions and of their batch norms; a first block expands nothing.
+_CONVOLUTIONS = (("_expand_conv", "_bn0"), ("_depthwise_conv", "_bn1"), ("_project_conv", "_bn2"))
 
 
 def build_efficientnet_lite(name: str) -> EfficientNet:
@@ -54,6 +56,16 @@ class EfficientNetLiteMaps(Frozen):
             if index in taps:
                 maps.append(x)
         return maps
+
+    def fold_batch_norms(self) -> None:
+        """Fold the batch norms into their convolutions: the same maps up to rounding, in half the time."""
+        self.stem[0], self.stem[1] = fuse_conv_bn_eval(self.stem[0], self.stem[1]), nn.Identity()
+        for block in self.blocks:
+            for convolution, norm in _CONVOLUTIONS:
+                if hasattr(block, convolution):
+                    fused = fuse_conv_bn_eval(getattr(block, convolution), getattr(block, norm))
+                    setattr(block, convolution, fused)
+                    setattr(block, norm, nn.Identity())
 
 
 class FoldedBlock(nn.Module):

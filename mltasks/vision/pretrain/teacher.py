@@ -33,6 +33,7 @@ class Teacher(EfficientNetLiteMaps):
         if detail:
             taps, channels = (DETAIL_TAP_BLOCKS[name], *taps), (DETAIL_CHANNELS, *channels)
         super().__init__(load_packaged(packaged, "packaged")[0], taps)
+        self.fold_batch_norms()
         self.channels = channels
 
 

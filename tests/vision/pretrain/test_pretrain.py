@@ -14,6 +14,8 @@ import torch
 
 from mltasks.vision.drawing.line import write_image_folder
 from mltasks.vision.networks.backbones import load_backbone
+from mltasks.vision.networks.efficientnet_lite import EfficientNetLiteMaps
+from mltasks.vision.networks.feature_networks.packaged_networks import PACKAGED_NETWORKS, load_packaged
 from mltasks.vision.pretrain import __main__ as command
 from mltasks.vision.pretrain.crops import crop_batch, pool_views
 from mltasks.vision.pretrain.distillation import DistillationStep, DistillationStopped, distill
@@ -163,11 +165,15 @@ def test_the_learning_rate_rises_stays_and_falls() -> None:
 @pytest.mark.parametrize("name", TEACHERS)
 def test_each_teacher_gives_maps_of_its_channels(name: str) -> None:
     teacher = Teacher(name, detail=True)
-    with torch.inference_mode():
-        maps = teacher(torch.rand(1, 3, 64, 64))
+    image = torch.rand(1, 3, 64, 64)
+    maps = teacher(image)
     sides = [(len(features[0]), features.shape[-1]) for features in maps]
     assert sides == list(zip(teacher.channels, (16, 8, 4, 2), strict=True))
     assert len(teacher_card(name)["sha256"]) == 64
+    packaged, taps = PACKAGED_NETWORKS[name], teacher.taps
+    unfolded = EfficientNetLiteMaps(load_packaged(packaged, "packaged")[0], taps)(image)
+    for folded, expected in zip(maps, unfolded, strict=True):
+        assert torch.allclose(folded, expected, atol=1e-3 * float(expected.std()))
     with pytest.raises(ValueError, match="Unknown teacher 'resnet18'"):
         Teacher("resnet18")
 
