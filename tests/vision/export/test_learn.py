@@ -21,7 +21,7 @@ from mltasks.vision.training.features.feature_bank import UnreadableSample
 from mltasks.vision.types import Progress
 from tests.tiny_model import CONFIG, PLAIN_CONFIG, labeled_samples
 
-# Scores that are fused, unless held-out parts do not need them
+# Scores that are fused where none is left out
 SCORES = {"segmentation", "texture", "second_texture", "second_stage", *TrainConfig().detectors}
 
 IN_A_FRESH_PROCESS = """
@@ -104,8 +104,7 @@ def test_meta_says_who_decides_and_from_where_on(learned: LearnedVersion) -> Non
 
     assert meta["outputs"][-3:] == ["novelty", "known", "embedding"]
     assert novelty["known_threshold"] > 0
-    used, dropped = set(meta["fusion"]["weights"]), set(meta["fusion"]["dropped"])
-    assert used and used | dropped == SCORES and not used & dropped
+    assert set(meta["fusion"]["weights"]) == SCORES and not meta["fusion"]["dropped"]
     assert min(meta["fusion"]["weights"].values()) >= 0
     assert novelty["detector"] in {*TrainConfig().detectors, "pixels"} and novelty["threshold"] > 0
     # The features' autoencoder would only dilute the memory.
@@ -131,17 +130,13 @@ def test_the_weights_are_those_of_all_networks(learned: LearnedVersion) -> None:
 
     assert {name.split(".")[0] for name in names} == {"trunk", "heads", "autoencoder", "embedder"}
     heads = {name.split(".")[1] for name in names if name.startswith("heads.")}
-    meta = learned.meta
-    # A score that was left out costs no weights; what decides on novelty or gives a map stays.
-    deciding = {meta["novelty"]["detector"]} - {"pixels"}
-    assert heads == {*meta["fusion"]["weights"], *deciding, "known", "segmentation"}
+    assert heads == {*SCORES, "known"}
 
 
 def test_meta_says_how_much_computing_a_part_takes(learned: LearnedVersion) -> None:
-    operations, dropped = learned.meta["operations"], learned.meta["fusion"]["dropped"]
+    operations = learned.meta["operations"]
 
-    assert 0 < operations["gflop"] <= operations["gflop_all_scores"]
-    assert dropped or operations["gflop"] == operations["gflop_all_scores"]
+    assert 0 < operations["gflop"] == operations["gflop_all_scores"]
 
 
 @pytest.mark.slow

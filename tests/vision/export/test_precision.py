@@ -15,7 +15,7 @@ from mltasks.vision.export import precision
 from mltasks.vision.export.learn import LearnedVersion
 from mltasks.vision.export.openvino_export import export_graph
 from mltasks.vision.export.precision import HeldOutPart, NoveltyThresholds, Pixels, PrecisionChoice, choose_precision
-from mltasks.vision.export.quantization import AUX_BACKBONE, BACKBONE, QUANTIZABLE, quantize
+from mltasks.vision.export.quantization import BACKBONE, QUANTIZABLE, quantize
 from mltasks.vision.networks.auxiliary_backbone import AuxiliaryBackbone
 from mltasks.vision.serving import bundle
 from mltasks.vision.serving.calibrator import Calibrator
@@ -126,10 +126,8 @@ def test_a_real_version_in_eight_bits(
     assert capfd.readouterr().out == "", "a training's terminal has one progress, its own"
     narrow = openvino.Core().read_model(graph)
     large = backbone_inputs(narrow)
-    # A version whose scores need no map of the backbone does not carry it.
-    assert len(large) == len(backbone_inputs(openvino.Core().read_model(learned.bundle_dir / bundle.GRAPH)))
-    assert len(large) in (0, BACKBONE_CONVOLUTIONS) and set(large) <= {"FakeQuantize"}
-    assert found.parts == (QUANTIZABLE if large else (AUX_BACKBONE,))
+    assert len(large) == BACKBONE_CONVOLUTIONS and set(large) == {"FakeQuantize"}
+    assert found.parts == QUANTIZABLE
     assert 70 < len(quantized_convolutions(narrow)) - len(large) < 110, (
         "The companion's deep blocks at both sizes, three each."
     )
