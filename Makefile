@@ -26,8 +26,9 @@ up: $(runtime)
 	@exec $(PYTHON) manage.py up --tied
 
 # Three processes on two cores, file by file (tests/distribution.py): tests with a browser or a server mostly wait.
-# One thread of torch in each: more would wait for one another's cores.
-PYTEST := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE $(PYTHON) -m pytest --numprocesses=3 --dist=loadfile --durations=15
+# One thread of torch in each: more would wait for one another's cores. A process that dies is replaced twice, no more.
+PYTEST := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE $(PYTHON) -m pytest --numprocesses=3 --max-worker-restart=2 --dist=loadfile \
+	--durations=15
 
 # Before each commit, under four minutes on two cores: all checks except slow tests and browser tests.
 check: $(tests) lint

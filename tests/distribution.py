@@ -14,6 +14,8 @@ from xdist.workermanage import WorkerController
 SLOW, BROWSER = 2, 2
 # Folders of this name have one running site for all their files, and go to one process as a whole.
 WHOLE_FOLDERS = {"loop"}
+# Tests that a process has to know of, or it waits
+MIN_PENDING = 2
 
 
 def group_of(nodeid: str) -> str:
@@ -29,9 +31,24 @@ class ByFile(LoadScopeScheduling):
         return group_of(nodeid)
 
     def _reschedule(self, node: WorkerController) -> None:
-        """Give a process more work; one that replaces a dead process gets none before it has collected the tests."""
-        if node in self.registered_collections:
-            super()._reschedule(node)
+        """Give a process more work; one that replaces a dead process gets none before it has collected the tests.
+
+        A process starts a test only when it knows the next one.
+        """
+        if node not in self.registered_collections:
+            return
+        super()._reschedule(node)
+        while self.workqueue and not node.shutting_down and self._pending_of(self.assigned_work[node]) < MIN_PENDING:
+            self._assign_work_unit(node)
+
+    def remove_node(self, node: WorkerController) -> str | None:
+        """Return the test that a process died of, and give its unfinished files to others.
+
+        xdist gives away the finished files too. A process that gets one has nothing to do, and all wait for ever.
+        """
+        files = self.assigned_work[node]
+        self.assigned_work[node] = {name: tests for name, tests in files.items() if not all(tests.values())}
+        return super().remove_node(node)
 
 
 @pytest.hookimpl(optionalhook=True)
