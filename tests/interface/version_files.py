@@ -16,13 +16,9 @@ from safetensors import safe_open
 # What the training decides by what it sees in the images: keys that may differ between machines
 BY_DATA = {
     "meta.json fusion.detectors",
-    "meta.json fusion.dropped",
-    "meta.json fusion.weights",
     "meta.json novelty.together",
     "report.json suspects",
 }
-# Heads that every version has; whether another one stays depends on the images too.
-ALWAYS_KEPT = ("heads.known.", "heads.segmentation.")
 # In an exported version: names of files, and what is in the report already
 ELSEWHERE = {"export.json bundle.files", "export.json report"}
 # Values that readers of the file depend on
@@ -39,11 +35,10 @@ def files(folder: Path) -> Iterator[str]:
 
 
 def weights(folder: Path) -> Iterator[str]:
-    """Yield the names and types of the tensors of ``model.safetensors``, without heads that selection may drop."""
+    """Yield the names and types of the tensors of ``model.safetensors``."""
     with safe_open(folder / "model.safetensors", "np") as stored:
         for name in stored.keys():  # noqa: SIM118 (no mapping)
-            if not name.startswith("heads.") or name.startswith(ALWAYS_KEPT):
-                yield f"{name} {stored.get_slice(name).get_dtype()}"
+            yield f"{name} {stored.get_slice(name).get_dtype()}"
 
 
 def json_keys(folder: Path) -> Iterator[str]:
