@@ -76,6 +76,8 @@ def page(browser: Browser, live_site: str) -> Iterator[Page]:
     context = browser.new_context(base_url=live_site, viewport=DESKTOP, reduced_motion="reduce")
     opened = context.new_page()
     opened.set_default_timeout(10_000)
+    # The first page of a process compiles its templates, beside two other tests' trainings.
+    opened.set_default_navigation_timeout(30_000)
     complaints: list[str] = []
     opened.on("pageerror", lambda error: complaints.append(str(error)))
     opened.on("console", lambda said: complaints.append(said.text) if "Content Security Policy" in said.text else None)
