@@ -59,13 +59,13 @@ class EfficientNetLiteMaps(Frozen):
 
     def fold_batch_norms(self) -> None:
         """Fold the batch norms into their convolutions: the same maps up to rounding, in half the time."""
-        self.stem[0], self.stem[1] = fuse_conv_bn_eval(self.stem[0], self.stem[1]), nn.Identity()
+        convolution, norm, activation = self.stem.children()
+        self.stem = nn.Sequential(fuse_conv_bn_eval(convolution, norm), activation)  # type: ignore[arg-type, type-var]
         for block in self.blocks:
-            for convolution, norm in _CONVOLUTIONS:
-                if hasattr(block, convolution):
-                    fused = fuse_conv_bn_eval(getattr(block, convolution), getattr(block, norm))
-                    setattr(block, convolution, fused)
-                    setattr(block, norm, nn.Identity())
+            for name, norm_name in _CONVOLUTIONS:
+                if hasattr(block, name):
+                    setattr(block, name, fuse_conv_bn_eval(getattr(block, name), getattr(block, norm_name)))
+                    setattr(block, norm_name, nn.Identity())
 
 
 class FoldedBlock(nn.Module):
