@@ -66,7 +66,8 @@ def _train_and_promote(site: Site, token: str, number: int, settings: dict[str, 
     if override:
         closed = site.post(promote, reason, token=token)
         assert (closed.status, closed.body["code"]) == (409, "gate_closed"), closed
-        assert f"manage.py replay {PRODUCT} {number}" in closed.body["detail"] or "under way" in closed.body["detail"]
+        detail = closed.body["detail"]
+        assert f"manage.py replay {PRODUCT} {number}" in detail or "A replay of the version is in progress" in detail
         reason |= {"override": override}
     promoted = site.post(promote, reason, token=token)
     assert promoted.status in {200, 201}, promoted

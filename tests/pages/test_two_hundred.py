@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import statistics
 from collections.abc import Iterator
 
@@ -21,8 +22,10 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow(15), pytest.mark.django_db(t
 PARTS = stress_count(40, 200)
 # Other tests run on the same cores meanwhile: one undisturbed round shows the speed of the page.
 ROUNDS = 3
+# Beside the tests of two other processes, the browser and the server wait for a core, too: no fault of the page.
+PATIENCE = 4 if "PYTEST_XDIST_WORKER" in os.environ else 1
 # Milliseconds from a key to the next part
-MOST_MEDIAN, MOST_P95 = 100, 250
+MOST_MEDIAN, MOST_P95 = 100 * PATIENCE, 250 * PATIENCE
 KEYS = {"p": "PASS", "f": "FAIL", "1": "FAIL scratch", "2": "FAIL excess"}
 # When Chromium painted each part's image (Element Timing), and when each key went down: both on the page's clock.
 WATCH = """() => {
