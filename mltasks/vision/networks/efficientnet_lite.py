@@ -75,9 +75,9 @@ class FoldedBlock(nn.Module):
 
     def __init__(self, block: Any) -> None:
         super().__init__()
-        self.expand = fuse_conv_bn_eval(block._expand_conv, block._bn0)
-        self.depthwise = _with_native_padding(fuse_conv_bn_eval(block._depthwise_conv, block._bn1))
-        self.project = fuse_conv_bn_eval(block._project_conv, block._bn2)
+        folded = (fuse_conv_bn_eval(getattr(block, name), getattr(block, norm)) for name, norm in _CONVOLUTIONS)
+        expand, depthwise, project = folded
+        self.expand, self.depthwise, self.project = expand, _with_native_padding(depthwise), project
         self.residual = self.depthwise.stride[0] == 1 and self.expand.in_channels == self.project.out_channels
         self.requires_grad_(True)
 

@@ -90,13 +90,16 @@ def test_a_version_of_format_1_squashes_the_part_and_its_autoencoder_decides(
         assert scores.novel_defect_suspected == (scores.reconstruction_error > scores.anomaly_threshold)
 
 
-def test_maps_are_shares_over_the_image(scorer: Scorer, images: list[NDArray[np.uint8]]) -> None:
+def test_maps_are_shares_over_the_image(
+    scorer: Scorer, learned: LearnedVersion, images: list[NDArray[np.uint8]]
+) -> None:
     maps = scorer.maps(images[0])
 
     # The evidence is on the grid of the fine detail, an eighth of the input. The anomaly map is on the grid of the
     # detector that decides, and which one does depends on the processor's rounding.
     assert maps.evidence.shape == (8, 8)
-    assert maps.anomaly.shape in {(4, 4), (8, 8)}
+    side = {"places": 8, "features": 4}[learned.meta["novelty"]["detector"]]
+    assert maps.anomaly.shape == (side, side)
     for values in (maps.evidence, maps.anomaly):
         assert values.dtype == np.float32
         assert values.min() >= 0 and values.max() <= 1
