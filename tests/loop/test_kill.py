@@ -25,6 +25,7 @@ SLOW = {
     "folds": 2,
     "views": 2,
     "autoencoder_epochs": 2,
+    "trade_points": 0,
     "height": 96,
     "width": 96,
     "precision": "f32",

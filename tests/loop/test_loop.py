@@ -16,10 +16,18 @@ from tests.tiny_model import small_parts
 pytestmark = [pytest.mark.slow(25), pytest.mark.timeout(900)]
 
 PRODUCT = "loop-case"
-# The whole recipe, for little time
-QUICK = {"dense_epochs": 2, "folds": 2, "views": 2, "autoencoder_epochs": 2, "height": 96, "width": 96}
+# The whole recipe, for little time; each score set takes a graph
+QUICK = {
+    "dense_epochs": 2,
+    "folds": 2,
+    "views": 2,
+    "autoencoder_epochs": 2,
+    "trade_points": 2,
+    "height": 96,
+    "width": 96,
+}
 # Where it need not be whole again
-PLAIN = {"companion": "", "detectors": ["memory"], "precision": "f32"}
+PLAIN = {"companion": "", "detectors": ["memory"], "trade_points": 0, "precision": "f32"}
 REVIEWED = 20
 
 
