@@ -26,7 +26,7 @@ ISOTONIC_PARTS, ISOTONIC_PER_CLASS = 200, 50
 def fit_calibrator(
     logits: Sequence[float], targets: Sequence[int], groups: Sequence[str], seed: int, lowest_threshold: float = 1.0
 ) -> Calibrator:
-    """Fit the best calibrator of temperature, temperature with lapses, Platt and isotonic.
+    """Fit the best calibrator of temperature, Platt, Platt with lapses and isotonic.
 
     ``logits`` [n] must be out of fold, ``targets`` [n] are 0 or 1, ``groups`` [n] name the parts.
 
@@ -79,16 +79,19 @@ def fit_platt(logits: Sequence[float], targets: Sequence[int]) -> Calibrator:
 
 
 def fit_lapses(logits: Sequence[float], targets: Sequence[int]) -> Calibrator:
-    """Fit one temperature with a label-noise floor of 3 %: a slope of 1 to 3 × the plain slope.
+    """Fit Platt's scaling with a label-noise floor of 3 %: 1 to 3 × as steep as without it, about the same midpoint.
 
     Without a floor, one invisible defect or one wrong label makes all other parts look uncertain (lapse rates as in
     Wichmann and Hill, "The psychometric function", Perception & Psychophysics 63, 2001). 3.3 % is the share of label
     errors in ten test sets (Northcutt, Athalye and Mueller, NeurIPS 2021). Raises ValueError as ``fit_platt``.
     """
     x, y = _checked_arrays(logits, targets)
-    plain, smooth = fit_temperature(logits, targets), _platt_targets(y)
-    # Grid search: with lapses the loss may have several minima.
-    tried = [replace(plain, slope=plain.slope * factor, lapse=LAPSE_RATE) for factor in SLOPE_FACTORS]
+    plain, smooth = fit_platt(logits, targets), _platt_targets(y)
+    # Grid search: with lapses the loss may have several minima. Without a slope every part gets the prior.
+    tried = [
+        replace(plain, slope=factor * plain.slope, intercept=factor * plain.intercept, lapse=LAPSE_RATE)
+        for factor in (SLOPE_FACTORS if plain.slope else [1.0])
+    ]
     losses = [_log_loss(calibrator.probability(x), smooth).sum() for calibrator in tried]
     return tried[int(np.argmin(losses))]
 
@@ -109,10 +112,10 @@ def anomaly_threshold(good_errors: Sequence[float], quantile: float) -> float:
 _FITS: dict[str, Callable[[Sequence[float], Sequence[int]], Calibrator]] = {
     "platt": fit_platt,
     "temperature": fit_temperature,
-    "temperature with lapses": fit_lapses,
+    "platt with lapses": fit_lapses,
     "isotonic": fit_isotonic,
 }
-BASE_METHODS, LAPSE_METHOD = ("platt", "temperature"), "temperature with lapses"
+BASE_METHODS, LAPSE_METHOD = ("platt", "temperature"), "platt with lapses"
 SMALL_SET_METHODS = (*BASE_METHODS, LAPSE_METHOD)
 # Isotonic maps need no lapses: they are flat where labels are noisy.
 LARGE_SET_METHODS = (*BASE_METHODS, "isotonic")

@@ -35,17 +35,26 @@ def test_with_lapses_no_part_is_surer_than_they_allow_and_none_changes_places() 
     assert fit_lapses([3, 2, -1, -2], [0, 0, 1, 1]).probability([5.0]) == [0.5]
 
 
+def test_with_lapses_the_probability_follows_the_share_of_defective_parts() -> None:
+    # The scores of three in four defective parts lie below 0, the middle of one temperature.
+    logits = [*np.linspace(-5, -3, 40), *np.linspace(-2, 1, 20)]
+    fitted = fit_lapses(logits, [0] * 40 + [1] * 20)
+
+    assert (fitted.probability(logits[40:]) > 0.5).all()
+    assert (fitted.probability(logits[:40]) < 0.5).all()
+
+
 def test_lapses_never_hide_a_probability_at_which_something_is_decided() -> None:
     # At 50 to 1 a part passes below 0.004: with lapses none ever would.
     fitted = fit_calibrator(*one_missed_defect(), PARTS, 5, lowest_threshold=0.004)
 
-    assert fitted.lapse == 0 and "temperature with lapses" not in fitted.log_losses
+    assert fitted.lapse == 0 and "platt with lapses" not in fitted.log_losses
 
 
 def test_the_report_says_that_there_are_lapses() -> None:
     words = fit_calibrator(*one_missed_defect(), PARTS, 5).describe()
 
-    assert words.startswith("Temperature with a label-noise floor of 3 %, the best by cross-validated log loss")
+    assert words.startswith("Platt with a label-noise floor of 3 %, the best by cross-validated log loss")
 
 
 def test_where_labels_show_that_they_do_not_lapse_they_are_believed() -> None:
@@ -56,12 +65,12 @@ def test_where_labels_show_that_they_do_not_lapse_they_are_believed() -> None:
 
 
 def test_a_hair_better_without_lapses_is_no_reason_to_go_without() -> None:
-    generator = np.random.default_rng(4)
+    generator = np.random.default_rng(3)
     logits = [*generator.normal(-1.2, 1, 20), *generator.normal(1.2, 1, 20)]
     fitted = fit_calibrator(logits, [0] * 20 + [1] * 20, PARTS[:40], 5)
 
     losses = fitted.log_losses
-    assert losses["temperature"] < losses["temperature with lapses"] < losses["temperature"] + 0.02
+    assert losses["temperature"] < losses["platt with lapses"] < losses["temperature"] + 0.02
     assert fitted.lapse == 0.03
     description = fitted.describe()
     assert "label-noise floor of 3 %, within a standard error of the best by cross-validated log loss" in description
