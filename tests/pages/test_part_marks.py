@@ -49,6 +49,8 @@ def test_a_correction_adds_moves_and_keeps_marks(
     assert (box["x"], box["y"]) == pytest.approx(picture(page).point(0.5, 0.2), abs=3)
     page.locator("#defect_type").select_option("scratch")
     page.get_by_role("button", name="FAIL", exact=True).click()
+    # The page before has as many frames.
+    expect(page.locator(".messages")).to_contain_text("Labeled FAIL")
     label = Label.objects.standing().get()
     assert (str(label), label.marks) == ("FAIL scratch", None)
     expect(frames).to_have_count(2)
