@@ -87,7 +87,8 @@ class Site:
             self.process = subprocess.Popen(
                 [sys.executable, "manage.py", "up"], cwd=REPOSITORY, env=self.environment, stdout=log, stderr=log
             )
-        wait_for("the site to be ready", self._ready)
+        # Everything starts at once, beside the other test processes.
+        wait_for("the site to be ready", self._ready, timeout=300)
 
     def _ready(self) -> bool:
         assert self.process is not None
