@@ -36,7 +36,7 @@ def test_with_lapses_no_part_is_surer_than_they_allow_and_none_changes_places() 
 
 
 def test_with_lapses_the_probability_follows_the_share_of_defective_parts() -> None:
-    # The scores of three in four defective parts lie below 0, the middle of one temperature.
+    # Two in three defective parts score below 0, the middle of one temperature.
     logits = [*np.linspace(-5, -3, 40), *np.linspace(-2, 1, 20)]
     fitted = fit_lapses(logits, [0] * 40 + [1] * 20)
 
