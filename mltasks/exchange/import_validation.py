@@ -20,6 +20,7 @@ from mltasks.models.trusted_plants import format_fingerprint
 from mltasks.refusals import Refusal
 from mltasks.text import strict_json
 from mltasks.vision.serving import bundle
+from mltasks.vision.serving.precisions import Precision, allowed_precisions
 from mltasks.vision.serving.scorer import Scorer
 
 
@@ -112,15 +113,13 @@ def _refuse_too_large(document: VersionDocument) -> None:
 
 
 def _refuse_unusable(folder: Path, document: VersionDocument) -> None:
-    """Check that the version scores here, with this machine's libraries.
+    """Check that the version scores here in each of its precisions, with this machine's libraries.
 
     Raises BundleCorrupt if the directory's manifest differs from what was signed.
     """
     try:
-        scorer = Scorer.load(folder, expected_sha256=document.sha256, threads=settings.SCORING_THREADS)
-        size = scorer.input_size
-        (scores,) = scorer.score([np.full((size.height, size.width, 3), 128, np.uint8)])
-        finite = bool(np.isfinite([scores.defect_probability, scores.novelty]).all())
+        bundle.verify(folder, document.sha256)
+        finite = all(_scores_gray(folder, precision) for precision in allowed_precisions(bundle.read_meta(folder)))
     except bundle.BundleCorrupt:
         raise
     except (RuntimeError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
@@ -128,6 +127,14 @@ def _refuse_unusable(folder: Path, document: VersionDocument) -> None:
         raise ImportRefused(text.format(why=f"{type(error).__name__}: {str(error)[:200]}")) from error
     if not finite:
         raise ImportRefused(_("The version is complete, but its score of a gray image is not a number."))
+
+
+def _scores_gray(folder: Path, precision: Precision) -> bool:
+    """Return True if the scores of a gray image are numbers."""
+    scorer = Scorer.load(folder, threads=settings.SCORING_THREADS, precision=precision)
+    size = scorer.input_size
+    (scores,) = scorer.score([np.full((size.height, size.width, 3), 128, np.uint8)])
+    return bool(np.isfinite([scores.defect_probability, scores.novelty]).all())
 
 
 def _megabytes(size: int) -> str:

@@ -12,6 +12,7 @@ from django.conf import settings
 
 from mltasks.models import ModelVersion
 from mltasks.registry.host_semaphore import HostSemaphore
+from mltasks.registry.precision_choice import choose_precision
 from mltasks.registry.scorer_cache import ScorerCache
 from mltasks.storage import version_store
 from mltasks.vision.serving.scorer import AcquireSlot, Scorer
@@ -24,6 +25,7 @@ def _load_scorer(version: ModelVersion, acquire_slot: AcquireSlot) -> Scorer:
         threads=settings.SCORING_THREADS,
         images=settings.SCORING_IMAGES,
         acquire_slot=acquire_slot,
+        precision=choose_precision(version),
     )
 
 

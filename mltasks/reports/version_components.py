@@ -14,11 +14,14 @@ from mltasks.vision.serving.detector_names import DETECTOR_NAMES
 from mltasks.vision.speeds import BALANCED, FAST, THOROUGH
 
 
-def components(meta: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return title and text of each known component."""
+def components(meta: Mapping[str, Any], served_as: str = "") -> list[tuple[str, str]]:
+    """Return title and text of each known component.
+
+    ``served_as`` is the name of the precision in which this machine serves the version, empty if not known."""
     texts = {
         _("Input"): _input_text(meta.get("input", {}), meta.get("export_agreement", {})),
         _("Precision"): _precision_text(meta.get("precision", {})),
+        _("Precision here"): precision_name(served_as) if served_as else "",
         _("Speed"): _speed_text(meta.get("config", {})),
         _("Heads"): _fusion_text(meta.get("fusion", {}), (meta.get("trade") or {}).get("removed", [])),
         _("Computing"): _operations_text(meta.get("operations", {})),
@@ -71,10 +74,50 @@ def _code_text(code: Mapping[str, str]) -> str:
     return _("commit {commit}, {source}").format(commit=code["commit"][:12], source=source)
 
 
+def precision_name(name: str) -> str:
+    """Return a precision's name for people."""
+    names = {
+        "f32": _("32 bits"),
+        "bf16": _("bfloat16"),
+        "int8": _("8 bits"),
+        "int8_bf16": _("8 bits and bfloat16"),
+    }
+    return names.get(name, name)
+
+
 def _precision_text(precision: Mapping[str, Any]) -> str:
-    """Return the serving precision, compared with 32 bits on the same held-out parts."""
-    if not precision:
-        return ""
+    """Return which precisions keep the scores, compared with 32 bits on the same held-out parts, and their times."""
+    if "bits" in precision:
+        return _precision_text_of_one_graph(precision)
+    checks: Mapping[str, Any] = precision.get("checks", {})
+    if not checks:
+        return _("32 bits. {why}").format(why=precision["why"]) if precision else ""
+    wide = checks["f32"]
+    texts = [_("32 bits: {time} ms on the processor that trained it").format(time=f"{wide['milliseconds']:.0f}")]
+    texts += [_check_text(name, check, wide) for name, check in checks.items() if name != "f32"]
+    if precision["parts"]:
+        texts.append(_("in 8 bits are {parts}").format(parts=_(" and ").join(precision["parts"])))
+    return "; ".join(texts)
+
+
+def _check_text(name: str, check: Mapping[str, Any], wide: Mapping[str, Any]) -> str:
+    text = _(
+        "{name}: {time} ms, average precision {value} (32 bits: {wide}), no probability changes by more than {shift}"
+    )
+    described = text.format(
+        name=precision_name(name),
+        time=f"{check['milliseconds']:.0f}",
+        value=f"{check['average_precision']:.3f}",
+        wide=f"{wide['average_precision']:.3f}",
+        shift=f"{check['probability']:.3f}",
+    )
+    if check["allowed"]:
+        return described
+    return _("{check} (not used: {why})").format(check=described, why=check["why"].rstrip("."))
+
+
+def _precision_text_of_one_graph(precision: Mapping[str, Any]) -> str:
+    """Return the precision of a version of earlier programs, which has one graph."""
     if precision["bits"] == 32:
         return _("32 bits. {why}").format(why=precision["why"])
     text = _(

@@ -11,6 +11,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from mltasks.models import ModelVersion, Promotion
+from mltasks.registry import precision_choice
 from mltasks.reports import report_files, report_text, speed_trade, version_components
 from mltasks.reports.report_figures import FIGURES
 from mltasks.vision.evaluation.chart import Chart
@@ -114,7 +115,8 @@ class VersionReport:
 
     @property
     def components(self) -> list[tuple[str, str]]:
-        return version_components.components(self.version.meta)
+        served_as = precision_choice.known_precision(self.version)
+        return version_components.components(self.version.meta, served_as.name if served_as else "")
 
     @property
     def trained_on_evaluation_parts(self) -> bool:

@@ -44,7 +44,7 @@ class TrainConfig:
       they are).
     - ``synthetic_views`` is the number of pictures with synthetic defects per good image (fewer for many images).
     - ``draws_cap`` bounds the samples drawn per epoch (4 × the training set if that is less).
-    - ``precision`` is ``auto`` (8 bits if faster and as good, see ``precision.py``) or ``f32``.
+    - ``precision`` is ``auto`` (8 bits and bfloat16 are checked, see ``precision.py``) or ``f32``.
     - ``backbone`` and ``companion`` name networks (docs/backbone.md). ``backbone_weights`` is ``auto``, a path,
       ``random``, or a source that the network has: ``imagenet``, ``packaged`` or ``shipped``.
     """

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from webapp.health.prometheus import metrics_text
-from webapp.health.readiness import OK, check_readiness
+from webapp.health.readiness import OK, champion_precisions, check_readiness
 
 TOKEN_REQUIRED = "Send the METRICS_TOKEN of this installation: Authorization: Bearer TOKEN.\n"  # noqa: S105
 LOCAL_ONLY = "Only this machine may read the metrics. To read them from another machine, set METRICS_TOKEN.\n"
@@ -31,11 +31,16 @@ def healthz(request: HttpRequest) -> JsonResponse:
 @require_safe
 @never_cache
 def readyz(request: HttpRequest) -> JsonResponse:
-    """Answer 200 if all components work, else 503 with the failing ones and the reasons."""
+    """Answer 200 if all components work, else 503 with the failing ones and the reasons.
+
+    ``precisions`` names the precision in which this machine serves each champion.
+    """
     parts = check_readiness()
     failing = sorted(name for name, status in parts.items() if status != OK)
     status = HTTPStatus.SERVICE_UNAVAILABLE if failing else HTTPStatus.OK
-    body = {"status": "not ready" if failing else OK, "failing": failing, "parts": parts}
+    body: dict[str, object] = {"status": "not ready" if failing else OK, "failing": failing, "parts": parts}
+    if parts["database"] == OK:
+        body["precisions"] = champion_precisions()
     return JsonResponse(body, status=status, headers={"Retry-After": "5"} if failing else {})
 
 

@@ -21,6 +21,7 @@ from inspection.models import Inspection, Product, RemovedParts
 from labeling.queue import queue_stats
 from mltasks.models import TrainingRun
 from webapp.health import metrics_files
+from webapp.health.readiness import champion_precisions
 
 _LATENCY = Histogram(
     "second_look_http_request_seconds",
@@ -77,6 +78,7 @@ class PlantCollector(Collector):
         yield self._inspections(products)
         yield from self._queue(products)
         yield self._runs()
+        yield self._precisions()
 
     def _inspections(self, products: dict[int, str]) -> Metric:
         family = CounterMetricFamily(
@@ -104,6 +106,17 @@ class PlantCollector(Collector):
         counted = dict(TrainingRun.objects.order_by().values_list("state").annotate(count=Count("id")))
         for state in TrainingRun.State.values:
             family.add_metric([state], counted.get(state, 0))
+        return family
+
+    def _precisions(self) -> Metric:
+        family = GaugeMetricFamily(
+            "second_look_champion_precision",
+            "1 for the precision in which this machine serves the model's champion.",
+            labels=["model", "precision"],
+        )
+        for model, precision in champion_precisions().items():
+            if precision:
+                family.add_metric([model, precision], 1)
         return family
 
 

@@ -13,6 +13,7 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
 
 from mltasks.models import ModelVersion
+from mltasks.registry import precision_choice
 from mltasks.storage import object_store, version_store
 from mltasks.storage.store_errors import StoreUnreachable
 from mltasks.vision.serving import bundle
@@ -39,6 +40,13 @@ def check_readiness() -> dict[str, str]:
         for version in ModelVersion.objects.filter(state=ModelVersion.State.CHAMPION).select_related("model"):
             statuses[f"champion:{version.model.name}"] = _bundle_status(version)
     return statuses
+
+
+def champion_precisions() -> dict[str, str]:
+    """Return the precision in which this machine serves each champion, by model; empty if it was not measured yet."""
+    champions = ModelVersion.objects.filter(state=ModelVersion.State.CHAMPION).select_related("model")
+    found = {version.model.name: precision_choice.known_precision(version) for version in champions}
+    return {name: precision.name if precision else "" for name, precision in found.items()}
 
 
 def _database_status() -> str:

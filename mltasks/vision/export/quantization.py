@@ -96,6 +96,5 @@ def _run_nncf(model: openvino.Model, images: Sequence[NDArray[np.uint8]], ignore
             advanced_parameters=nncf.AdvancedQuantizationParameters(
                 # CPUs without VNNI add pairs of products in 16 bits: 7-bit weights prevent an overflow.
                 overflow_fix=nncf.OverflowFix.ENABLE,
-                disable_bias_correction=True,
             ),
         )

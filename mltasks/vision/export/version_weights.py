@@ -20,12 +20,13 @@ from mltasks.vision.export.precision import (
     CALIBRATION_IMAGES,
     TEST_IMAGES,
     HeldOutPart,
-    NoveltyThresholds,
-    PrecisionChoice,
-    choose_precision,
+    PrecisionReport,
+    ScoreScales,
+    check_precisions,
 )
 from mltasks.vision.networks.compute import derive_seed
 from mltasks.vision.serving import bundle
+from mltasks.vision.serving.precisions import BF16, F32
 from mltasks.vision.serving.scorer import compile_model
 from mltasks.vision.train_config import TrainConfig
 from mltasks.vision.training.features.feature_bank import read_pixels
@@ -36,16 +37,16 @@ AGREEMENT_IMAGES = 16
 
 
 class ExportedWeights(NamedTuple):
-    """Agreement with torch, operations, precision, and the graph compiled for the training's threads."""
+    """Agreement with torch, operations, precisions, and the fastest graph compiled for the training's threads."""
 
     agreement: ExportAgreement
     operations: GraphOperations
-    precision: PrecisionChoice
+    precision: PrecisionReport
     graph: openvino.CompiledModel
 
 
 def write_networks(fitted: FittedVersion, samples: Sequence[Sample], draft: Path) -> ExportedWeights:
-    """Write the weights and the serving graph, check the graph and choose its precision.
+    """Write the weights and the serving graph, and check the graph and its precisions.
 
     Raises ExportMismatch and UnreadableSample."""
     config, point = fitted.config, fitted.operating_point
@@ -60,15 +61,16 @@ def write_networks(fitted: FittedVersion, samples: Sequence[Sample], draft: Path
     all_scores = serving_model(fitted, point.with_all_scores()) if point.fusion.dropped else None
     operations = count_operations(openvino.Core().read_model(graph), all_scores, (config.height, config.width))
     if config.precision != AUTO:
-        return ExportedWeights(agreement, operations, PrecisionChoice(32, "Set by the training's settings."), compiled)
+        return ExportedWeights(agreement, operations, PrecisionReport("Set by the training's settings."), compiled)
     more = sample_images(samples, config, CALIBRATION_IMAGES)[AGREEMENT_IMAGES:]
     images += [read_pixels(sample, config.input_size) for sample in more]
     parts = [_held_out_part(row, config) for row in _precision_test_rows(fitted)]
-    levels = NoveltyThresholds(serving.novelty_threshold, serving.labeled_novelty_threshold)
-    precision = choose_precision(graph, images, parts, levels, point.calibrator)
-    if precision.bits == 8:
-        compiled = compile_model(graph, torch.get_num_threads())
-    return ExportedWeights(agreement, operations, precision, compiled)
+    scales = ScoreScales(point.calibrator, serving.novelty_threshold, serving.labeled_novelty_threshold)
+    report = check_precisions(graph, images, parts, scales)
+    if (fastest := report.fastest) != F32:
+        half = fastest.number_format == BF16
+        compiled = compile_model(draft / fastest.graph, torch.get_num_threads(), half=half)
+    return ExportedWeights(agreement, operations, report, compiled)
 
 
 def serving_model(fitted: FittedVersion, point: OperatingPoint) -> ServingModel:

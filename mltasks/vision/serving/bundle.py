@@ -2,6 +2,7 @@
 
 - ``model.safetensors``: all weights
 - ``serving.xml`` and ``.bin``: the serving graph
+- ``serving8.xml`` and ``.bin``: the same with convolutions in 8 bits, if it scores as well
 - ``meta.json``: settings for scoring and the version's origin
 - ``report.json``: the evaluation; ``plots/`` and ``worst/`` hold its figures
 - ``manifest.json``: the sha256 of every other file
@@ -21,7 +22,7 @@ from typing import Any
 MANIFEST = "manifest.json"
 META = "meta.json"
 REPORT = "report.json"
-GRAPH = "serving.xml"
+GRAPH, GRAPH_8_BITS = "serving.xml", "serving8.xml"
 WEIGHTS = "model.safetensors"
 
 

@@ -15,15 +15,13 @@ from numpy.typing import NDArray
 from mltasks.vision.serving import bundle
 from mltasks.vision.serving.calibrator import Calibrator
 from mltasks.vision.serving.heatmaps import FloatMap, Heatmaps
+from mltasks.vision.serving.precisions import BF16, F32, FP32, Precision
 from mltasks.vision.types import InputSize, Scores, Thresholds
 
 if TYPE_CHECKING:
     import openvino
 
 LOGIT, ERROR, EVIDENCE, ANOMALY, NOVELTY, LABELED_NOVELTY, EMBEDDING = range(7)
-# OpenVINO would choose bf16 on some processors, which moves the scores away from the checked scores.
-FP32, BF16 = "f32", "bf16"
-
 # Measured on four versions of 46 to 70 MB of weights: a compiled graph keeps 2.3 to 2.8 times their size, an inference
 # request 130 to 200 bytes for each pixel of the input.
 _GRAPH_PER_WEIGHTS, _REQUEST_PER_PIXEL = 2.8, 256
@@ -86,16 +84,19 @@ class Scorer:
         threads: int = 0,
         images: int = 1,
         acquire_slot: AcquireSlot = nullcontext,
+        precision: Precision = F32,
     ) -> Self:
         """Verify the directory's hash and compile its graph for the CPU.
 
         ``images`` are scored at a time, each on ``threads`` threads (0: OpenVINO's choice) and within a slot of
-        ``acquire_slot``. Raises BundleCorrupt if the directory is not as written or not the expected version.
+        ``acquire_slot``. ``precision`` is one of the version's ``allowed_precisions``. Raises BundleCorrupt if the
+        directory is not as written or not the expected version.
         """
         sha256 = bundle.verify(bundle_dir, expected_sha256)
-        graph = compile_model(bundle_dir / bundle.GRAPH, threads, images=images)
+        path = bundle_dir / precision.graph
+        graph = compile_model(path, threads, half=precision.number_format == BF16, images=images)
         scorer = cls(graph, bundle.read_meta(bundle_dir), sha256, acquire_slot)
-        weights = (bundle_dir / bundle.GRAPH).with_suffix(".bin").stat().st_size
+        weights = path.with_suffix(".bin").stat().st_size
         pixels = scorer.input_size.height * scorer.input_size.width
         scorer.memory_bytes = round(_GRAPH_PER_WEIGHTS * weights) + images * _REQUEST_PER_PIXEL * pixels
         return scorer
@@ -187,6 +188,7 @@ def compile_model(
 
     settings: dict[str, Any] = {
         "PERFORMANCE_HINT": "LATENCY",
+        # Stated, because OpenVINO would choose bf16 on some processors and move the scores.
         "INFERENCE_PRECISION_HINT": BF16 if half else FP32,
         # With pinning, the threads of two web processes would share the first cores and leave the others idle.
         "ENABLE_CPU_PINNING": False,

@@ -322,6 +322,12 @@ def _manifest(document: ArchiveDocument, members: Members) -> None:
     document["bundle"]["files"]["manifest.json"] = {"sha256": hashlib.sha256(b"{}").hexdigest(), "size": 2}
 
 
+def _allow_8_bits(said: ArchiveDocument, of: Members) -> None:
+    meta = json.loads(of["bundle/meta.json"])
+    meta["precision"] = {"checks": {"int8": {"allowed": True}}}
+    replace_member(said, of, "meta.json", json.dumps(meta).encode())
+
+
 # What a plant can do that is trusted, and older, newer, careless or taken over.
 BY_A_PLANT: list[tuple[str, Callable[[ArchiveDocument, Members], Any], str]] = [
     ("a newer format", lambda said, _: said.update(format=2), "its format is 2, but this program reads format 1"),
@@ -354,6 +360,7 @@ BY_A_PLANT: list[tuple[str, Callable[[ArchiveDocument, Members], Any], str]] = [
     ("half a character", lambda said, _: said["config"].update(note="\ud800"), "cannot be imported"),
     ("a name said twice", lambda said, of: _meta(said, of, '"format": 2'), "a name occurs twice"),
     ("no graph", lambda said, of: replace_member(said, of, "serving.xml", b"<net/>"), "does not score here"),
+    ("no graph in 8 bits", _allow_8_bits, "does not score here"),
     ("no thresholds", lambda said, of: replace_member(said, of, "meta.json", b"{}"), r"does not score here \(KeyError"),
 ]
 

@@ -80,3 +80,36 @@ def test_the_code_that_made_it_is_named(commit: str, words: str) -> None:
     assert version_components.components({"code": {"sha256": "feedbeefcafe0000", "commit": commit}}) == [
         ("Code", words)
     ]
+
+
+def precision_check(milliseconds: float, why: str = "") -> dict[str, Any]:
+    figures = {"average_precision": 0.95, "probability": 0.012, "novelty": 0.01, "embedding": 0.001}
+    return {"allowed": not why, "why": why, "milliseconds": milliseconds, **figures}
+
+
+def test_precisions_are_compared_with_32_bits_and_refused_with_a_reason() -> None:
+    checks = {"f32": precision_check(79.0), "int8": precision_check(43.4), "bf16": precision_check(36.0, "It shifts.")}
+    meta = {"precision": {"checks": checks, "parts": ["the backbone's convolutions"], "images": 64}}
+
+    assert version_components.components(meta, "int8") == [
+        (
+            "Precision",
+            "32 bits: 79 ms on the processor that trained it; 8 bits: 43 ms, average precision 0.950 (32 bits: 0.950), "
+            "no probability changes by more than 0.012; bfloat16: 36 ms, average precision 0.950 (32 bits: 0.950), "
+            "no probability changes by more than 0.012 (not used: It shifts); "
+            "in 8 bits are the backbone's convolutions",
+        ),
+        ("Precision here", "8 bits"),
+    ]
+
+
+def test_a_version_of_one_graph_says_in_what_precision_it_is() -> None:
+    figures = {"milliseconds": 60.0, "milliseconds_wide": 80.0, "images": 64, "probability": 0.04}
+    quality = {"average_precision": 0.95, "average_precision_wide": 0.951}
+    eight = {"bits": 8, "parts": ["the backbone's convolutions"], **figures, **quality}
+
+    assert version_components.components({"precision": {"why": "Set by the training's settings."}}) == [
+        ("Precision", "32 bits. Set by the training's settings.")
+    ]
+    [(_, text)] = version_components.components({"precision": eight})
+    assert text.startswith("8 bits in the backbone's convolutions, 75\N{NO-BREAK SPACE}% of the time of 32 bits.")

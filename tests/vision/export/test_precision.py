@@ -1,9 +1,10 @@
-"""A version serves in 8 bits where they are faster and as good, and in 32 where they are not."""
+"""The precisions of a version: 8 bits and bfloat16 are allowed where they score as 32 bits do."""
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,15 +15,17 @@ from openvino import opset15 as opset
 from mltasks.vision.export import precision
 from mltasks.vision.export.learn import LearnedVersion
 from mltasks.vision.export.openvino_export import export_graph
-from mltasks.vision.export.precision import HeldOutPart, NoveltyThresholds, Pixels, PrecisionChoice, choose_precision
+from mltasks.vision.export.precision import HeldOutPart, Pixels, PrecisionReport, ScoreScales, check_precisions
 from mltasks.vision.export.quantization import BACKBONE, QUANTIZABLE, quantize
 from mltasks.vision.networks.auxiliary_backbone import AuxiliaryBackbone
 from mltasks.vision.serving import bundle
 from mltasks.vision.serving.calibrator import Calibrator
+from mltasks.vision.serving.precisions import PRECISIONS, allowed_precisions
+from mltasks.vision.serving.processor import has_bfloat16
 from mltasks.vision.serving.scorer import LOGIT, Scorer
 from tests.vision.export.test_every_head import everything_at_once
 
-LEVELS, PLAIN = NoveltyThresholds(1.0, 1.0), Calibrator(1.0, 0.0)
+SCALES = ScoreScales(Calibrator(1.0, 0.0), 1.0, 1.0)
 # Convolutions of a ResNet18 with 64 channels or more in and out, over more than one pixel
 BACKBONE_CONVOLUTIONS = 16
 # Grey levels of a good and of a defective part
@@ -53,45 +56,44 @@ def graph(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def chosen_precision(graph: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., PrecisionChoice]:
-    """What is settled when 8 bits give this stand-in; ``worth`` is the share of the time that is worth it."""
+def checked(graph: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[openvino.Model], PrecisionReport]:
+    """What is found when 8 bits give this stand-in."""
 
-    def settle(narrow: openvino.Model, worth: float = 100.0) -> PrecisionChoice:
+    def check(narrow: openvino.Model) -> PrecisionReport:
         monkeypatch.setattr(precision, "quantize", lambda *_: narrow)
-        monkeypatch.setattr(precision, "MAX_TIME_RATIO", worth)
         before = graph.read_bytes()
-        found = choose_precision(graph, [], make_parts(DARK, DARK + 5, BRIGHT, BRIGHT + 5), LEVELS, PLAIN)
-        assert (graph.read_bytes() != before) == (found.bits == 8)
-        return found
+        report = check_precisions(graph, [], make_parts(DARK, DARK + 5, BRIGHT, BRIGHT + 5), SCALES)
+        assert graph.read_bytes() == before, "The graph in 32 bits is never replaced."
+        assert report.checks["f32"].allowed and report.checks["f32"].probability == 0
+        assert (graph.with_name(bundle.GRAPH_8_BITS)).exists() == report.checks["int8"].allowed
+        assert ("bf16" in report.checks) == ("int8_bf16" in report.checks) == has_bfloat16()
+        return report
 
-    return settle
-
-
-def test_eight_bits_that_say_the_same_are_taken(chosen_precision: Callable[..., PrecisionChoice]) -> None:
-    found = chosen_precision(make_linear_graph(logit=0.001))
-
-    assert (found.bits, found.images, found.average_precision) == (8, 4, 1.0)
-    assert 0 < found.probability < 0.001
+    return check
 
 
-def test_eight_bits_that_lose_half_a_point_are_not(chosen_precision: Callable[..., PrecisionChoice]) -> None:
-    found = chosen_precision(make_linear_graph(turned=-3.0))
+def test_eight_bits_that_score_the_same_are_allowed(checked: Callable[[openvino.Model], PrecisionReport]) -> None:
+    report = checked(make_linear_graph(logit=0.001))
 
-    assert found.bits == 32 and found.average_precision < 0.9 and found.average_precision_wide == 1.0
-    assert "points of average precision" in found.why
+    check = report.checks["int8"]
+    assert (check.allowed, report.images, check.average_precision, report.parts) == (True, 4, 1.0, QUANTIZABLE)
+    assert 0 < check.probability < 0.001 and check.milliseconds >= 0
+
+
+def test_eight_bits_that_lose_half_a_point_are_refused(checked: Callable[[openvino.Model], PrecisionReport]) -> None:
+    report = checked(make_linear_graph(turned=-3.0))
+
+    check = report.checks["int8"]
+    assert not check.allowed and check.average_precision < 0.9 and report.checks["f32"].average_precision == 1.0
+    assert "points of average precision" in check.why
+    assert report.parts == () and report.fastest.graph == bundle.GRAPH
 
 
 @pytest.mark.parametrize("narrow", [{"logit": 0.6}, {"novelty": 1.2}, {"logit": float("nan")}])
-def test_eight_bits_that_move_the_scores_are_not(
-    chosen_precision: Callable[..., PrecisionChoice], narrow: dict[str, float]
+def test_eight_bits_that_shift_the_scores_are_refused(
+    checked: Callable[[openvino.Model], PrecisionReport], narrow: dict[str, float]
 ) -> None:
-    assert chosen_precision(make_linear_graph(**narrow)).bits == 32
-
-
-def test_eight_bits_that_are_not_faster_are_not_worth_it(chosen_precision: Callable[..., PrecisionChoice]) -> None:
-    found = chosen_precision(make_linear_graph(), worth=0.0)
-
-    assert found.bits == 32 and "of the time on this machine" in found.why
+    assert not checked(make_linear_graph(**narrow)).checks["int8"].allowed
 
 
 @pytest.mark.slow
@@ -104,38 +106,36 @@ def test_a_real_version_in_eight_bits(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     """The backbone's convolutions and the companion's deep blocks, not the heads; the file is smaller, and its scores
-    move by what was measured before it was written. The limit of that shift is held by the tests above: this version
+    shift by what was measured before it was written. The limit of that shift is held by the tests above: this version
     has random weights and one epoch, so its own shift says nothing."""
     for name in (bundle.GRAPH, "serving.bin"):
         shutil.copy(learned.bundle_dir / name, tmp_path / name)
     graph = tmp_path / bundle.GRAPH
     wide = precision.compile_model(learned.bundle_dir / bundle.GRAPH, 1)
-    for limit in (
-        "MAX_TIME_RATIO",
-        "MAX_PRECISION_LOSS",
-        "MAX_PROBABILITY_SHIFT",
-        "MAX_NOVELTY_SHIFT",
-        "MAX_EMBEDDING_DISTANCE",
-    ):
+    for limit in ("MAX_PRECISION_LOSS", "MAX_PROBABILITY_SHIFT", "MAX_NOVELTY_SHIFT", "MAX_EMBEDDING_DISTANCE"):
         monkeypatch.setattr(precision, limit, 100.0)
     tried = [HeldOutPart(image, logit_of(wide, image), number % 2) for number, image in enumerate(images)]
+    scales = SCALES._replace(calibrator=Calibrator.from_json(learned.meta["calibration"]))
 
-    found = choose_precision(graph, images, tried, LEVELS, wide_calibrator(learned))
+    report = check_precisions(graph, images, tried, scales)
 
-    assert found.bits == 8, found.why
+    check = report.checks["int8"]
+    assert check.allowed, check.why
+    assert [each.name for each in allowed_precisions({"precision": report.to_json()})] == list(report.checks)
     assert capfd.readouterr().out == "", "a training's terminal has one progress, its own"
-    narrow = openvino.Core().read_model(graph)
+    written = graph.with_name(bundle.GRAPH_8_BITS)
+    narrow = openvino.Core().read_model(written)
     large = backbone_inputs(narrow)
     assert len(large) == BACKBONE_CONVOLUTIONS and set(large) == {"FakeQuantize"}
-    assert found.parts == QUANTIZABLE
+    assert report.parts == QUANTIZABLE
     assert 70 < len(quantized_convolutions(narrow)) - len(large) < 110, (
         "The companion's deep blocks at both sizes, three each."
     )
-    assert graph.with_suffix(".bin").stat().st_size < 0.7 * (learned.bundle_dir / "serving.bin").stat().st_size
+    assert written.with_suffix(".bin").stat().st_size < 0.7 * graph.with_suffix(".bin").stat().st_size
     before = Scorer(wide, learned.meta, "").score(images)
-    after = Scorer(precision.compile_model(graph, 1), learned.meta, "").score(images)
+    after = Scorer(precision.compile_model(written, 1), learned.meta, "").score(images)
     shifts = [abs(a.defect_probability - b.defect_probability) for a, b in zip(after, before, strict=True)]
-    assert max(shifts) == pytest.approx(found.probability, abs=1e-5)
+    assert max(shifts) == pytest.approx(check.probability, abs=1e-5)
     # The calibration of a version that learned next to nothing may be flat; its novelty is not.
     assert any(a.novelty != b.novelty for a, b in zip(after, before, strict=True))
 
@@ -158,16 +158,26 @@ def test_of_a_graph_with_all_heads_both_backbones_are_quantized_and_no_head_besi
     assert 70 < len(shapes) - BACKBONE_CONVOLUTIONS < 110
 
 
-def test_a_graph_without_wide_convolutions_stays_as_it_is(graph: Path) -> None:
+def test_a_graph_without_wide_convolutions_has_no_eight_bits(graph: Path) -> None:
     assert quantize(graph, []) is None
-    assert choose_precision(graph, [], [], LEVELS, PLAIN).bits == 32
+    report = check_precisions(graph, [], make_parts(DARK, BRIGHT), SCALES)
+    assert set(report.checks) <= {"f32", "bf16"} and not graph.with_name(bundle.GRAPH_8_BITS).exists()
 
 
-def test_where_all_is_too_much_the_backbone_alone_may_do(graph: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_all_components_shift_too_much_the_backbone_alone_may_do(
+    graph: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(precision, "quantize", lambda _graph, _images, kinds: make_linear_graph(novelty=len(kinds)))
-    monkeypatch.setattr(precision, "MAX_TIME_RATIO", 100.0)
-    found = choose_precision(graph, [], make_parts(DARK, BRIGHT), LEVELS, PLAIN)
-    assert (found.bits, found.parts) == (8, (BACKBONE,))
+    report = check_precisions(graph, [], make_parts(DARK, BRIGHT), SCALES)
+    assert report.checks["int8"].allowed and report.parts == (BACKBONE,)
+
+
+def test_the_fastest_allowed_precision_is_named() -> None:
+    check = precision.PrecisionCheck(True, "", 1.0, 0.0, 0.0, 0.0, 100.0)
+    took = {"f32": 100.0, "bf16": 60.0, "int8": 50.0}
+    checks = {name: replace(check, milliseconds=ms, allowed=name != "int8") for name, ms in took.items()}
+
+    assert PrecisionReport(checks=checks).fastest == PRECISIONS["bf16"]
 
 
 def backbone_inputs(model: openvino.Model) -> list[str]:
@@ -187,11 +197,6 @@ def quantized_convolutions(model: openvino.Model) -> list[openvino.Node]:
 def logit_of(model: openvino.CompiledModel, image: Pixels) -> float:
     """Return the graph's own logit of one image."""
     return float(np.squeeze(model([image[None]])[LOGIT]))
-
-
-def wide_calibrator(learned: LearnedVersion) -> Calibrator:
-    """The version's own."""
-    return Calibrator.from_json(learned.meta["calibration"])
 
 
 def is_large_convolution(operation: openvino.Node) -> bool:

@@ -7,6 +7,9 @@ from django.db import connection
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries, Settings
 
+from mltasks.models import RegisteredModel
+from tests.tiny_model import MakeVersion
+
 
 def test_healthz_touches_no_database(client: Client) -> None:
     # Without the django_db mark, any query of the view would raise.
@@ -19,6 +22,16 @@ def test_healthz_touches_no_database(client: Client) -> None:
 def test_readyz_names_every_part(client: Client) -> None:
     response = client.get("/readyz")
     assert (response.status_code, response.json()["parts"]) == (200, {"database": "ok", "disk": "ok"})
+
+
+@pytest.mark.django_db
+def test_the_precision_of_each_champion_is_named(client: Client, make_version: MakeVersion) -> None:
+    model = RegisteredModel.objects.create(name="phone-case")
+    make_version(model, champion=True)
+
+    assert client.get("/readyz").json()["precisions"] == {model.name: "f32"}
+    line = f'second_look_champion_precision{{model="{model.name}",precision="f32"}} 1.0'
+    assert line in client.get("/metrics").content.decode()
 
 
 @pytest.mark.django_db
