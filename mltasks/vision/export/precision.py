@@ -15,7 +15,7 @@ import numpy as np
 import openvino
 from numpy.typing import NDArray
 
-from mltasks.vision.export.quantization import AUX_BACKBONE, BACKBONE, QUANTIZABLE, quantize
+from mltasks.vision.export.quantization import find_components, quantize
 from mltasks.vision.serving import bundle
 from mltasks.vision.serving.calibrator import Calibrator
 from mltasks.vision.serving.precisions import BF16, F32, PRECISIONS, Precision, fastest
@@ -94,14 +94,14 @@ def check_precisions(
 ) -> PrecisionReport:
     """Check the written graph in bfloat16 and in 8 bits, and write the graph in 8 bits beside it if one is allowed.
 
-    The ranges of 8 bits come from ``images``. All quantizable components are tried first, then each backbone alone.
+    The ranges of 8 bits come from ``images``. All of the graph's components are tried first, then each alone.
     bfloat16 is checked where this processor has it. Speed is measured on this machine, scores on ``parts``."""
     wide: dict[str, Path] = dict.fromkeys(("f32", "bf16"), graph)
     report: PrecisionReport | None = None
-    for components in (QUANTIZABLE, (BACKBONE,), (AUX_BACKBONE,)):
+    present = find_components(graph)
+    # Without repeats: all components may be one, or none.
+    for components in filter(None, dict.fromkeys([present, *((component,) for component in present)])):
         quantized = quantize(graph, images, components)
-        if quantized is None:
-            continue
         checks = _compare({**wide, "int8": quantized, "int8_bf16": quantized}, parts, scales)
         if any(checks[name].allowed for name in checks.keys() - wide.keys()):
             openvino.save_model(quantized, graph.with_name(bundle.GRAPH_8_BITS), compress_to_fp16=False)

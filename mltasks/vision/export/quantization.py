@@ -1,14 +1,14 @@
 """Quantization of a serving graph: selected convolutions in 8 bits, the rest in 32 bits.
 
 Post-training quantization by NNCF (https://github.com/openvinotoolkit/nncf), with ranges from the version's own parts.
-The backbone's wide convolutions and the auxiliary backbone's deep blocks are quantized. The auxiliary backbone's first
-blocks, the memories' distances and the heads stay in 32 bits. In 8 bits they would shift the scores, and they take
-little of the time."""
+The backbone's wide convolutions, the auxiliary backbone's deep blocks and the memories' distances are quantized. The
+auxiliary backbone's first blocks and the heads stay in 32 bits. In 8 bits they would shift the scores."""
 
 from __future__ import annotations
 
 import io
 import logging
+import math
 import os
 from collections.abc import Sequence
 from contextlib import redirect_stdout
@@ -23,27 +23,54 @@ from openvino.passes import ConstantFolding, Manager
 MIN_CHANNELS = 64
 # A depthwise convolution of a deep auxiliary block has at least this many channels, at this stride or deeper.
 MIN_DEPTHWISE_CHANNELS, MIN_DEPTHWISE_STRIDE = 144, 8
+# A memory's distances have at least this many pairs of patches.
+MIN_PATCH_PAIRS = 100_000
 CONVOLUTIONS = ("Convolution", "GroupConvolution")
-BACKBONE, AUX_BACKBONE = QUANTIZABLE = ("the backbone's convolutions", "the auxiliary backbone's deep blocks")
+BACKBONE, AUX_BACKBONE, MEMORIES = QUANTIZABLE = (
+    "the backbone's convolutions",
+    "the auxiliary backbone's deep blocks",
+    "the memories' distances",
+)
 
 
-def quantize(
-    graph: Path, images: Sequence[NDArray[np.uint8]], components: Sequence[str] = QUANTIZABLE
-) -> openvino.Model | None:
-    """Return the graph with the given components of ``QUANTIZABLE`` in 8 bits.
+def find_components(graph: Path) -> tuple[str, ...]:
+    """Return the components of ``QUANTIZABLE`` that the graph has."""
+    return tuple(_find_nodes(_read_folded(graph)))
 
-    The ranges come from images, uint8 ``[height, width, 3]``. Returns None if the graph lacks one of the components."""
+
+def quantize(graph: Path, images: Sequence[NDArray[np.uint8]], components: Sequence[str]) -> openvino.Model:
+    """Return the graph with some of its components in 8 bits.
+
+    The ranges come from images, uint8 ``[height, width, 3]``."""
+    model = _read_folded(graph)
+    found = _find_nodes(model)
+    chosen = set[str]().union(*(found[component] for component in components))
+    return _run_nncf(
+        model, images, [name for node in _nodes(model) if (name := node.get_friendly_name()) not in chosen]
+    )
+
+
+def _read_folded(graph: Path) -> openvino.Model:
     model = openvino.Core().read_model(graph)
     folding = Manager()
     folding.register_pass(ConstantFolding())
     folding.run_passes(model)
-    nodes = [node for node in model.get_ordered_ops() if node.get_type_name() not in ("Parameter", "Result")]
-    wide = {node.get_friendly_name() for node in nodes if _is_backbone_convolution(node)}
-    height = model.inputs[0].shape[1]
-    deep = {name for node in nodes if _is_deep_depthwise(node, height) for name in _residual_block(node)}
-    chosen = [{BACKBONE: wide, AUX_BACKBONE: deep}[component] for component in components]
-    ignored = [name for node in nodes if (name := node.get_friendly_name()) not in set().union(*chosen)]
-    return _run_nncf(model, images, ignored) if all(chosen) else None
+    return model
+
+
+def _nodes(model: openvino.Model) -> list[openvino.Node]:
+    return [node for node in model.get_ordered_ops() if node.get_type_name() not in ("Parameter", "Result")]
+
+
+def _find_nodes(model: openvino.Model) -> dict[str, set[str]]:
+    """Return the names of each component's nodes; components that the graph lacks are left out."""
+    nodes, height = _nodes(model), model.inputs[0].shape[1]
+    found = {
+        BACKBONE: {node.get_friendly_name() for node in nodes if _is_backbone_convolution(node)},
+        AUX_BACKBONE: {name for node in nodes if _is_deep_depthwise(node, height) for name in _residual_block(node)},
+        MEMORIES: {node.get_friendly_name() for node in nodes if _is_memory_distance(node)},
+    }
+    return {component: names for component, names in found.items() if names}
 
 
 def _is_deep_depthwise(operation: openvino.Node, height: int) -> bool:
@@ -53,6 +80,12 @@ def _is_deep_depthwise(operation: openvino.Node, height: int) -> bool:
         operation.input(1).get_shape()[0] >= MIN_DEPTHWISE_CHANNELS
         and operation.output(0).shape[2] * MIN_DEPTHWISE_STRIDE <= height
     )
+
+
+def _is_memory_distance(operation: openvino.Node) -> bool:
+    """Return True for the product of an image's patches with those of a memory."""
+    pairs = math.prod(operation.output(0).get_shape())
+    return bool(operation.get_type_name() == "MatMul" and pairs >= MIN_PATCH_PAIRS)
 
 
 def _residual_block(depthwise: openvino.Node) -> list[str]:

@@ -16,7 +16,7 @@ from mltasks.vision.export import precision
 from mltasks.vision.export.learn import LearnedVersion
 from mltasks.vision.export.openvino_export import export_graph
 from mltasks.vision.export.precision import HeldOutPart, Pixels, PrecisionReport, ScoreScales, check_precisions
-from mltasks.vision.export.quantization import BACKBONE, QUANTIZABLE, quantize
+from mltasks.vision.export.quantization import AUX_BACKBONE, BACKBONE, QUANTIZABLE, find_components, quantize
 from mltasks.vision.networks.auxiliary_backbone import AuxiliaryBackbone
 from mltasks.vision.serving import bundle
 from mltasks.vision.serving.calibrator import Calibrator
@@ -60,6 +60,7 @@ def checked(graph: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[openvino.
     """What is found when 8 bits give this stand-in."""
 
     def check(narrow: openvino.Model) -> PrecisionReport:
+        monkeypatch.setattr(precision, "find_components", lambda _: QUANTIZABLE)
         monkeypatch.setattr(precision, "quantize", lambda *_: narrow)
         before = graph.read_bytes()
         report = check_precisions(graph, [], make_parts(DARK, DARK + 5, BRIGHT, BRIGHT + 5), SCALES)
@@ -127,7 +128,7 @@ def test_a_real_version_in_eight_bits(
     narrow = openvino.Core().read_model(written)
     large = backbone_inputs(narrow)
     assert len(large) == BACKBONE_CONVOLUTIONS and set(large) == {"FakeQuantize"}
-    assert report.parts == QUANTIZABLE
+    assert report.parts == find_components(graph)
     assert 70 < len(quantized_convolutions(narrow)) - len(large) < 110, (
         "The companion's deep blocks at both sizes, three each."
     )
@@ -148,9 +149,8 @@ def test_of_a_graph_with_all_heads_both_backbones_are_quantized_and_no_head_besi
     export_graph(everything_at_once(AuxiliaryBackbone(), 0.5), tmp_path / bundle.GRAPH, 64, 96)
     noise = np.random.default_rng(1).integers(0, 255, (3, 64, 96, 3), dtype=np.uint8)
 
-    narrow = quantize(tmp_path / bundle.GRAPH, list(noise))
+    narrow = quantize(tmp_path / bundle.GRAPH, list(noise), (BACKBONE, AUX_BACKBONE))
 
-    assert narrow is not None
     assert backbone_inputs(narrow) == ["FakeQuantize"] * BACKBONE_CONVOLUTIONS
     shapes = [tuple(one.input(1).get_shape()) for one in quantized_convolutions(narrow)]
     # The segmentation's own convolutions have 128 channels, and its last 64.
@@ -159,7 +159,7 @@ def test_of_a_graph_with_all_heads_both_backbones_are_quantized_and_no_head_besi
 
 
 def test_a_graph_without_wide_convolutions_has_no_eight_bits(graph: Path) -> None:
-    assert quantize(graph, []) is None
+    assert find_components(graph) == ()
     report = check_precisions(graph, [], make_parts(DARK, BRIGHT), SCALES)
     assert set(report.checks) <= {"f32", "bf16"} and not graph.with_name(bundle.GRAPH_8_BITS).exists()
 
@@ -167,6 +167,7 @@ def test_a_graph_without_wide_convolutions_has_no_eight_bits(graph: Path) -> Non
 def test_where_all_components_shift_too_much_the_backbone_alone_may_do(
     graph: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(precision, "find_components", lambda _: QUANTIZABLE)
     monkeypatch.setattr(precision, "quantize", lambda _graph, _images, kinds: make_linear_graph(novelty=len(kinds)))
     report = check_precisions(graph, [], make_parts(DARK, BRIGHT), SCALES)
     assert report.checks["int8"].allowed and report.parts == (BACKBONE,)
