@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import platform
 from pathlib import Path
 
@@ -21,6 +22,8 @@ FEATURES = (
     "i8mm",
     "bf16",
 )
+# Instructions that multiply 8-bit numbers at least four times as fast as 32-bit ones
+_FAST_INT8 = frozenset({"avx_vnni", "avx512_vnni", "amx_int8", "asimddp", "i8mm"})
 _CPU_INFO = Path("/proc/cpuinfo")
 
 
@@ -32,9 +35,19 @@ def processor_name() -> str:
 
 @functools.cache
 def processor_features() -> tuple[str, ...]:
-    """Return the instruction sets of ``FEATURES`` that the processor has; none on systems other than Linux."""
+    """Return the instruction sets of ``FEATURES`` that graphs may use; none on systems other than Linux.
+
+    These are the processor's, or AVX2 alone where ``ONEDNN_MAX_CPU_ISA`` limits OpenVINO to it.
+    """
     flags = set((_read_entry("flags") or _read_entry("Features")).split())
+    if os.environ.get("ONEDNN_MAX_CPU_ISA", "").upper() == "AVX2":
+        flags &= {"avx2"}
     return tuple(name for name in FEATURES if name in flags)
+
+
+def has_fast_int8() -> bool:
+    """Return True if the processor has instructions for 8-bit products (VNNI, AMX or Arm's dot products)."""
+    return not _FAST_INT8.isdisjoint(processor_features())
 
 
 def has_bfloat16() -> bool:
