@@ -9,6 +9,7 @@ import openvino
 import pytest
 from openvino import opset15 as opset
 
+from mltasks.vision.benchmarks.serving_speed import processor_limit
 from mltasks.vision.benchmarks.serving_speed.processor_limit import count_operations, measure_limit
 
 
@@ -40,9 +41,23 @@ def test_products_and_sums_are_counted_by_bits(graph: Path) -> None:
 
 def test_it_is_held_against_measured_peaks(graph: Path) -> None:
     limit = measure_limit(graph)
-    assert limit.fp32_peak_gops > 1 and limit.int8_peak_gops > 1, "Billions of operations a second."
+    assert limit.wide_peak_gops > 1 and limit.int8_peak_gops > 1, "Billions of operations a second."
     assert limit.minimum_ms == pytest.approx(
-        1000 * (limit.fp32_gops / limit.fp32_peak_gops + limit.int8_gops / limit.int8_peak_gops)
+        1000 * (limit.wide_gops / limit.wide_peak_gops + limit.int8_gops / limit.int8_peak_gops)
     )
     assert limit.ratio > 1, "So small a graph is mostly the call."
-    assert "times the limit" in limit.describe() and "in 8 bits" in limit.describe()
+    assert "times the limit" in limit.describe() and "in 8 bits" in limit.describe() and "in f32" in limit.describe()
+
+
+def test_a_graph_served_in_bfloat16_is_held_against_that_peak(graph: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[bool] = []
+    compile_model = processor_limit.compile_model
+
+    def recorded(model: object, threads: int, *, half: bool) -> openvino.CompiledModel:
+        asked.append(half)
+        return compile_model(model, threads, half=half)
+
+    monkeypatch.setattr(processor_limit, "compile_model", recorded)
+    limit = measure_limit(graph, "bf16")
+    assert asked == [True] * 5, "The graph, and two peaks for each number of bits."
+    assert "in bf16" in limit.describe()

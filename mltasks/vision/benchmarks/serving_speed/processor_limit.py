@@ -18,6 +18,7 @@ import numpy as np
 import openvino
 from openvino import opset15 as opset
 
+from mltasks.vision.serving.precisions import BF16, FP32
 from mltasks.vision.serving.scorer import compile_model
 
 SIDE, REPEATS, WARMUP = 1024, 12, 3
@@ -30,21 +31,22 @@ QUANTIZATION_LEVELS = 256
 class ProcessorLimit:
     """Operations, peaks and milliseconds of one image on one thread.
 
-    Operations are in billions in 32 and in 8 bits (a product and a sum are two), peaks in billions a second.
-    ``milliseconds`` is the graph's measured time.
+    Operations are in billions (a product and a sum are two), in 8 bits and in the graph's ``number_format``; peaks are
+    in billions a second. ``milliseconds`` is the graph's measured time.
     """
 
-    fp32_gops: float
+    wide_gops: float
     int8_gops: float
-    fp32_peak_gops: float
+    wide_peak_gops: float
     int8_peak_gops: float
     milliseconds: float
+    number_format: str = FP32
 
     @property
     def minimum_ms(self) -> float:
         """Return milliseconds at the peaks."""
         narrow = self.int8_gops / self.int8_peak_gops if self.int8_gops else 0.0
-        return 1000 * (self.fp32_gops / self.fp32_peak_gops + narrow)
+        return 1000 * (self.wide_gops / self.wide_peak_gops + narrow)
 
     @property
     def ratio(self) -> float:
@@ -56,23 +58,24 @@ class ProcessorLimit:
         narrow = f" and {self.int8_gops:.1f} in 8 bits at {self.int8_peak_gops:.0f}" if self.int8_gops else ""
         return (
             f"{self.milliseconds:.0f} ms on one thread, {self.ratio:.2f} times the limit of {self.minimum_ms:.0f} ms: "
-            f"{self.fp32_gops:.1f} billion operations in 32 bits at {self.fp32_peak_gops:.0f} billion a second{narrow}"
+            f"{self.wide_gops:.1f} billion operations in {self.number_format} at {self.wide_peak_gops:.0f} billion a "
+            f"second{narrow}"
         )
 
 
-def measure_limit(graph: Path) -> ProcessorLimit:
-    """Count operations, and measure peaks and graph.
+def measure_limit(graph: Path, number_format: str = FP32) -> ProcessorLimit:
+    """Count operations, and measure peaks and graph with all operations that are not in 8 bits in ``number_format``.
 
     Peaks and graph alternate, so a changing processor clock affects all of them.
     """
     wide, narrow = count_operations(graph)
-    model = openvino.Core().read_model(graph)
-    image = np.zeros(tuple(model.inputs[0].shape), np.uint8)
+    image = np.zeros(tuple(openvino.Core().read_model(graph).inputs[0].shape), np.uint8)
     products = [product for bits in (False, True) for product in _peak_models(quantized=bits)]
-    runs = [_timed_inference(graph, image), *(_timed_inference(product, given) for product, _, given in products)]
+    timed = [(graph, image), *((product, given) for product, _, given in products)]
+    runs = [_timed_inference(model, given, half=number_format == BF16) for model, given in timed]
     took = np.median([[run() for run in runs] for _ in range(WARMUP + REPEATS)][WARMUP:], axis=0)
     peaks = [amount / seconds for (_, amount, _), seconds in zip(products, took[1:], strict=True)]
-    return ProcessorLimit(wide, narrow, max(peaks[:2]), max(peaks[2:]), 1000 * float(took[0]))
+    return ProcessorLimit(wide, narrow, max(peaks[:2]), max(peaks[2:]), 1000 * float(took[0]), number_format)
 
 
 def count_operations(graph: Path) -> tuple[float, float]:
@@ -125,8 +128,8 @@ def _numbers(*shape: int) -> Any:
     return np.random.default_rng(0).random(shape, np.float32)
 
 
-def _timed_inference(model: openvino.Model | Path, image: Any) -> Any:
-    request = compile_model(model, 1).create_infer_request()
+def _timed_inference(model: openvino.Model | Path, image: Any, *, half: bool) -> Any:
+    request = compile_model(model, 1, half=half).create_infer_request()
 
     def once() -> float:
         started = time.perf_counter()
