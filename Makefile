@@ -50,7 +50,7 @@ bench-growth: $(runtime)
 bench-replay: $(tests)
 	$(PYTHON) -m webapp.benchmarks replay $(FLAGS)
 
-# Parts stored, scored and answered a second, compared with a peer that only scores: FLAGS="--seconds 60" for longer loads.
+# Parts stored, scored and answered a second, compared with a peer that only scores: FLAGS="--seconds 60 --rounds 3".
 bench-serving: $(tests)
 	$(PYTHON) -m webapp.benchmarks serving $(FLAGS)
 

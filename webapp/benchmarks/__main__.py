@@ -47,6 +47,7 @@ def main() -> int:
 
     serving = _add(benches, "serving", _run_serving, "Parts stored and scored a second, and those of a peer.")
     serving.add_argument("--seconds", type=between(2.0, 3600.0), default=20.0, help="seconds of each load, 2 to 3,600")
+    serving.add_argument("--rounds", type=between(1, 100), default=1, help="rounds of all loads, 1 to 100")
     serving.add_argument("--images", type=Path, help="folder of JPEG crops to post instead of drawn crops")
     serving.add_argument(
         "--soak", type=between(0.0, 600.0), default=0.0, help="minutes at 80 %% of capacity, up to 600"
@@ -125,7 +126,7 @@ def _run_serving(options: argparse.Namespace) -> int:
     from webapp.benchmarks.serving.run import run
 
     with _temporary_folder() as folder:
-        return run(folder, options.seconds, options.images, soak=options.soak, plot=options.plot)
+        return run(folder, options.seconds, options.images, rounds=options.rounds, soak=options.soak, plot=options.plot)
 
 
 def _run_mutated(options: argparse.Namespace) -> int:

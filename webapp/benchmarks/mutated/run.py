@@ -17,7 +17,7 @@ import psutil
 from mltasks.vision.benchmarks.printing import PrintLine, print_line, print_verdict
 from webapp.benchmarks.mutated.mutations import Mutations
 from webapp.benchmarks.serving import ours
-from webapp.benchmarks.serving.load import FormClient, multipart_form
+from webapp.benchmarks.serving.form_client import FormClient, multipart_form
 from webapp.benchmarks.serving.processes import PeakMemory, megabytes
 
 CLIENTS = 4

@@ -6,10 +6,10 @@ size that training chooses.
 
 from __future__ import annotations
 
-import hashlib
 import os
+import signal
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,8 +18,8 @@ import psutil
 
 from mltasks.vision.benchmarks.printing import PrintLine
 from webapp.benchmarks.serving import parts
-from webapp.benchmarks.serving.load import Load
-from webapp.benchmarks.serving.processes import running_process
+from webapp.benchmarks.serving.processes import cpu_seconds, listens_on, running_process, with_children
+from webapp.supervisor.embedded_server import read_pid
 from webapp.supervisor.valkey import free_port
 
 PRODUCT = "bench"
@@ -36,49 +36,80 @@ TRAINING_SETTINGS = {
     "trade_points": 0,
     "curve_shares": [],
 }
-GOOD_COUNT, SCRATCH_COUNT, EXCESS_COUNT = 24, 12, 12
+WEB, POSTGRES, WORKERS = "web", "PostgreSQL", "workers"
 
 
-@dataclass(frozen=True)
+@dataclass
 class RunningSite:
-    """Address, station keys and processes of the running site.
+    """Port, station keys, folder and supervisor of the running site; ``name`` is shown in tables.
 
     Cameras send ``crops``, or ``frames`` to a station with a region of interest.
     """
 
-    address: str
+    port: int
     keys: dict[str, str]
+    folder: Path
     supervisor: psutil.Process
+    name: str = "Second Look"
+    _web: psutil.Process | None = None
 
     @property
     def url(self) -> str:
         """Return the address that parts are posted to."""
-        return f"{self.address}/api/v1/inspections/"
+        return inspections_url(self.port)
 
     def headers(self, kind: str) -> dict[str, str]:
         """Return the headers of the station that sends images of this kind."""
         return {"Authorization": f"Api-Key {self.keys[kind]}"}
 
-    def graph_path(self) -> Path:
-        """Return the path of the champion's serving graph."""
+    def graph(self) -> tuple[Path, str]:
+        """Return the champion's graph that this machine serves: its file, and the number format of the rest."""
         from mltasks.models import ModelVersion
-        from mltasks.vision.serving.bundle import GRAPH
+        from mltasks.registry.precision_choice import choose_precision
 
-        return ModelVersion.objects.get(state=ModelVersion.State.CHAMPION).path / GRAPH
+        champion = ModelVersion.objects.get(state=ModelVersion.State.CHAMPION)
+        precision = choose_precision(champion)
+        return champion.path / precision.graph, precision.number_format
 
     def web_processes(self) -> list[psutil.Process]:
-        """Return the web processes."""
-        children = self.supervisor.children(recursive=True)
-        return [process for process in children if "webapp.wsgi" in _command_line(process)]
+        """Return the processes of the web server: the supervisor's program that listens on the site's port."""
+        if self._web is None or not self._web.is_running():
+            programs = self.supervisor.children()
+            self._web = next((program for program in programs if listens_on(program, self.port)), None)
+        return with_children(self._web) if self._web else []
+
+    def cpu_seconds(self) -> dict[str, float]:
+        """Return processor seconds so far of the web processes, PostgreSQL, and all others: workers, beat, Valkey."""
+        postmaster = [one for one in self.supervisor.children() if one.pid == self._postgres_pid()]
+        counted = {
+            WEB: self.web_processes(),
+            POSTGRES: [one for server in postmaster for one in with_children(server)],
+        }
+        named = {one.pid for group in counted.values() for one in group}
+        others = [one for one in self.supervisor.children(recursive=True) if one.pid not in named]
+        return {name: cpu_seconds(group) for name, group in {**counted, WORKERS: others}.items()}
+
+    def stop_postgres(self) -> None:
+        """Stop PostgreSQL by SIGQUIT, its immediate shutdown, as in a crash; the supervisor starts it again."""
+        if pid := self._postgres_pid():
+            os.kill(pid, signal.SIGQUIT)
+
+    def _postgres_pid(self) -> int | None:
+        return read_pid(self.folder / "var" / "postgres" / "postmaster.pid")
+
+
+def inspections_url(port: int) -> str:
+    """Return the address that parts are posted to."""
+    return f"http://127.0.0.1:{port}/api/v1/inspections/"
 
 
 @contextmanager
-def running_site(folder: Path, say: PrintLine) -> Iterator[RunningSite]:
-    """Start the site with a promoted champion; stop it afterwards."""
+def running_site(folder: Path, say: PrintLine, environment: Mapping[str, str] | None = None) -> Iterator[RunningSite]:
+    """Start the site with a promoted champion and further variables in its environment; stop it afterwards."""
     port = free_port()
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o711)
-    environment = {
+    os.environ |= {
         "PORT": str(port),
         "VAR": str(folder / "var"),
         "MEDIA_ROOT": str(folder / "media"),
@@ -87,37 +118,14 @@ def running_site(folder: Path, say: PrintLine) -> Iterator[RunningSite]:
         "DJANGO_SETTINGS_MODULE": "webapp.settings",
         "STATION_RATE": "100000/second",
         "LOG_LEVEL": "WARNING",
+        **(environment or {}),
     }
-    os.environ |= environment
-    address = f"http://127.0.0.1:{port}"
-    with running_process(
-        ("manage.py", "up", "--tied"), folder / "up.log", f"{address}/readyz", environment
-    ) as supervisor:
+    ready = f"http://127.0.0.1:{port}/readyz"
+    with running_process(("manage.py", "up", "--tied"), folder / "up.log", ready, {}) as supervisor:
         import django
 
         django.setup()
-        yield RunningSite(address, _prepare_product(say), supervisor)
-
-
-def count_lost(load: Load, images: Sequence[Path]) -> int:
-    """Count answered parts that are not in PostgreSQL, or not on disk with the sent bytes."""
-    from inspection.images import image_files
-    from inspection.models import Inspection
-
-    sent = [hashlib.sha256(path.read_bytes()).hexdigest() for path in images]
-    rows = Inspection.objects.in_bulk([str(answer["id"]) for _, answer in load.answers])
-    by_id, on_disk = {str(key): row for key, row in rows.items()}, dict[str, str]()
-
-    def is_stored(number: int, answer: Mapping[str, object]) -> bool:
-        row = by_id.get(str(answer["id"]))
-        if row is None or row.image_sha256 != sent[number] or not row.verdict:
-            return False
-        if row.image_name not in on_disk:
-            with image_files.open_image(row) as stored:
-                on_disk[row.image_name] = hashlib.sha256(stored.read()).hexdigest()
-        return on_disk[row.image_name] == sent[number]
-
-    return sum(not is_stored(number, answer) for number, answer in load.answers)
+        yield RunningSite(port, _prepare_product(say), folder, supervisor)
 
 
 def _prepare_product(say: PrintLine) -> dict[str, str]:
@@ -129,13 +137,12 @@ def _prepare_product(say: PrintLine) -> dict[str, str]:
     from mltasks.registry import registry
     from mltasks.runs.execution import execute
     from mltasks.training import training
-    from mltasks.vision.drawing.line import labeled_set, write_image_folder
 
     product = create_product(PRODUCT)
     product.training_settings = TRAINING_SETTINGS
     product.save(update_fields=["training_settings"])
     with tempfile.TemporaryDirectory(prefix="sl-bench-") as name:
-        write_image_folder(Path(name), labeled_set(5, good=GOOD_COUNT, scratch=SCRATCH_COUNT, excess=EXCESS_COUNT))
+        parts.write_training_set(Path(name))
         import_images(product, Path(name))
     say("training a version ...")
     run = retrain(product, trigger=TrainingRun.Trigger.COMMAND, enqueue=False)
@@ -146,10 +153,3 @@ def _prepare_product(say: PrintLine) -> dict[str, str]:
     # Region of interest: the part's position in a frame
     roi = ",".join(map(str, parts.PART_BOX))
     return {"crops": create_station(product, "crops")[1], "frames": create_station(product, "frames", roi)[1]}
-
-
-def _command_line(process: psutil.Process) -> str:
-    try:
-        return " ".join(process.cmdline())
-    except psutil.Error:
-        return ""

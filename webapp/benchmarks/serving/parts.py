@@ -1,17 +1,27 @@
-"""Images to post: crops as cut by a region of interest, and whole frames of a camera."""
+"""Images to post and to train on: a line's mix of drawn parts, as crops and as whole frames of a camera.
+
+Nearly all parts of a line are good. No posted part is in the training set: their seeds differ. All are drawn alike. The
+training set keeps the size in which parts are drawn, 288 × 512, from which a version derives its input size.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from mltasks.vision.drawing.draw_part import DrawnPart
-from mltasks.vision.drawing.line import labeled_set
+from mltasks.vision.drawing.line import labeled_set, write_image_folder
 
 CROP_SIZE, FRAME_SIZE = (360, 665), (4000, 3000)
-CROP_COUNT, FRAME_COUNT = 24, 6
+# Different images, so that no cache of contents helps.
+CROP_COUNT, FRAME_COUNT = 200, 12
+DEFECTIVE_SHARE = 0.05
+# Seeds of `labeled_set`, and labeled good, scratched and excess parts
+LINE_SEED, TRAINING_SEED, TRAINING_COUNTS = 77, 5, (24, 12, 12)
+JPEG_QUALITY = 90
 # Height of the part in a frame; the rest is the table below it.
 _HEIGHT = round(FRAME_SIZE[1] * 0.8)
 _WIDTH = round(_HEIGHT * CROP_SIZE[0] / CROP_SIZE[1])
@@ -21,36 +31,45 @@ TABLE_GRAY, NOISE_DEVIATION = 96, 6
 
 
 def draw_crops(folder: Path) -> list[Path]:
-    """Write drawn parts of 360 × 665 pixels as JPEG."""
-    return [
-        _save(part.image.resize(CROP_SIZE), folder, f"crop-{number}")
-        for number, part in enumerate(_draw_parts(CROP_COUNT))
-    ]
+    """Write CROP_COUNT parts of the line as JPEG of 360 × 665 pixels."""
+    return _save_line(folder, "crop", CROP_COUNT, _crop)
 
 
 def draw_frames(folder: Path) -> list[Path]:
-    """Write frames of 4000 × 3000 with a part in the middle and sensor noise, as JPEG."""
-    return [
-        _save(_draw_frame(part, number), folder, f"frame-{number}")
-        for number, part in enumerate(_draw_parts(FRAME_COUNT))
-    ]
+    """Write FRAME_COUNT frames of 4000 × 3000 with a part in the middle and sensor noise, as JPEG."""
+    return _save_line(folder, "frame", FRAME_COUNT, _draw_frame)
 
 
-def _draw_parts(number: int) -> list[DrawnPart]:
-    half = number // 2
-    return labeled_set(77, good=half, scratch=half // 2, excess=number - half - half // 2)
+def write_training_set(folder: Path) -> None:
+    """Write labeled parts into one folder a kind (``good/``, ``scratch/``, …)."""
+    write_image_folder(folder, labeled_set(TRAINING_SEED, *TRAINING_COUNTS))
 
 
-def _draw_frame(part: DrawnPart, number: int) -> Image.Image:
+def _save_line(folder: Path, name: str, count: int, draw: Callable[[DrawnPart], Image.Image]) -> list[Path]:
+    return [_save(draw(part), folder, f"{name}-{number:03d}") for number, part in enumerate(_draw_line(count))]
+
+
+def _draw_line(count: int) -> list[DrawnPart]:
+    """Return parts with the DEFECTIVE_SHARE, at least one, at random places."""
+    defective = max(1, round(DEFECTIVE_SHARE * count))
+    drawn = labeled_set(LINE_SEED, good=count - defective, scratch=(defective + 1) // 2, excess=defective // 2)
+    return [drawn[number] for number in np.random.default_rng(LINE_SEED).permutation(count)]
+
+
+def _crop(part: DrawnPart) -> Image.Image:
+    return part.image.convert("RGB").resize(CROP_SIZE, Image.Resampling.BICUBIC)
+
+
+def _draw_frame(part: DrawnPart) -> Image.Image:
     frame = Image.new("RGB", FRAME_SIZE, (TABLE_GRAY, TABLE_GRAY, TABLE_GRAY))
     frame.paste(part.image.convert("RGB").resize(PART_BOX[2:], Image.Resampling.BICUBIC), PART_BOX[:2])
     pixels = np.asarray(frame, np.int16)
-    noise = np.random.default_rng(number).normal(0, NOISE_DEVIATION, (FRAME_SIZE[1], FRAME_SIZE[0], 1))
+    noise = np.random.default_rng(part.seed).normal(0, NOISE_DEVIATION, (FRAME_SIZE[1], FRAME_SIZE[0], 1))
     return Image.fromarray(np.clip(pixels + noise.astype(np.int16), 0, 255).astype(np.uint8))
 
 
 def _save(image: Image.Image, folder: Path, name: str) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.jpg"
-    image.convert("RGB").save(path, "JPEG", quality=90)
+    image.save(path, "JPEG", quality=JPEG_QUALITY)
     return path

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import median
 
 from mltasks.vision.evaluation.chart import Axis, Chart, Mark, Text, box, corner_texts, number_axis
 from mltasks.vision.evaluation.chart_file import write_chart
-from webapp.benchmarks.serving.load import LoadResult
+from webapp.benchmarks.serving.measurement import LoadResult, by_load
 
 COLORS = {"Second Look": "pass-ink", "peer": "muted"}
 BAR_WIDTH = 0.38
 
 
 def plot_rates(path: Path, rows: Sequence[LoadResult]) -> None:
-    """Write the chart as an SVG."""
-    shown = {(row.server, row.kind, row.load.clients): row.load.rate for row in rows if row.server in COLORS}
+    """Write the chart as an SVG; each bar is the median of the rounds."""
+    shown = {
+        load: median(row.load.rate for row in rounds) for load, rounds in by_load(rows).items() if load[0] in COLORS
+    }
     groups = list(dict.fromkeys(key[1:] for key in shown))
     y = number_axis(max(shown.values()), "parts a second", room=1.25)
     names = [f"{kind}\n{clients} client{'s' if clients > 1 else ''}" for kind, clients in groups]

@@ -1,34 +1,39 @@
-"""Processes of both servers, and their memory."""
+"""Processes of both servers: start and stop, memory, processor time."""
 
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
 
+from webapp.supervisor.parent_death import parent_death_command
+
 REPOSITORY_ROOT = Path(__file__).resolve().parents[3]
-START_SECONDS, STOP_SECONDS, POLL_SECONDS = 180.0, 30.0, 0.2
+# Finding the processes takes 10 ms, so memory is sampled every two seconds.
+START_SECONDS, STOP_SECONDS, POLL_SECONDS = 300.0, 30.0, 2.0
 
 
 @contextmanager
 def running_process(
-    arguments: Sequence[str], log: Path, ready: str, environment: Mapping[str, str]
+    arguments: Sequence[str], log: Path, ready: str, environment: Mapping[str, str], cores: Collection[int] = ()
 ) -> Iterator[psutil.Process]:
     """Start this Python with ``arguments``, yield its process once ``ready`` answers, and end it afterwards.
 
-    Raises RuntimeError with the end of its log when it does not come up.
+    With ``cores``, it and its children run on these cores only. It also ends when this process is killed. Raises
+    RuntimeError with the end of its log when it does not come up.
     """
-    with log.open("ab") as out:
+    with log.open("ab") as out, _limited_to(cores):
         process = subprocess.Popen(  # noqa: S603 - our own commands
-            [sys.executable, *arguments],
+            parent_death_command([sys.executable, *arguments], signal.SIGTERM),
             cwd=REPOSITORY_ROOT,
             env={**os.environ, **environment},
             stdout=out,
@@ -45,8 +50,22 @@ def running_process(
             process.kill()
 
 
+@contextmanager
+def _limited_to(cores: Collection[int]) -> Iterator[None]:
+    """Limit this thread to ``cores``, if any, so that a process started in the block inherits them. Linux only."""
+    if not cores:
+        yield
+        return
+    allowed = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, cores)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, allowed)
+
+
 class PeakMemory:
-    """Memory of processes in megabytes, sampled by a thread.
+    """Memory of processes in megabytes, sampled by a thread and at the end.
 
     ``peak`` is the most that one process took; ``totals`` are (seconds, megabytes of all processes) of each sample.
     """
@@ -66,6 +85,7 @@ class PeakMemory:
     def __exit__(self, *_: object) -> None:
         self._stopped.set()
         self._thread.join()
+        self.sample()
 
     def sample(self) -> None:
         """Take one sample."""
@@ -87,6 +107,37 @@ def megabytes(processes: Iterable[psutil.Process]) -> list[float]:
         except psutil.Error:
             continue  # it has just ended or been replaced
     return resident
+
+
+def with_children(process: psutil.Process) -> list[psutil.Process]:
+    """Return a process and all its descendants; none if it has ended."""
+    try:
+        return [process, *process.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return []
+
+
+def cpu_seconds(processes: Iterable[psutil.Process]) -> float:
+    """Return processor seconds of processes, in user and system mode, with their ended and reaped children."""
+    total = 0.0
+    for process in processes:
+        try:
+            total += sum(process.cpu_times()[:4])  # user, system, and both of the children
+        except psutil.Error:
+            continue  # its parent has its seconds once it is reaped
+    return total
+
+
+def listens_on(process: psutil.Process, port: int) -> bool:
+    """Return True if a process or one of its descendants accepts connections on a port of this machine."""
+    for one in with_children(process):
+        try:
+            connections = one.net_connections("tcp")
+        except psutil.Error:
+            continue
+        if any(socket.status == psutil.CONN_LISTEN and socket.laddr.port == port for socket in connections):
+            return True
+    return False
 
 
 def _wait_until_ready(process: subprocess.Popen[bytes], log: Path, ready: str) -> None:

@@ -18,8 +18,8 @@ CAMERA_COUNT = 16
 POLL_SECONDS = 5.0
 # Caches fill at first; the slope is computed from the rest.
 WARMUP_SHARE = 0.2
-# Allowed growth of a process in megabytes an hour: some 60 MB until a fresh process replaces it.
-MAX_SLOPE_MB_PER_HOUR = 30.0
+# Allowed growth of all web processes in megabytes an hour
+MAX_SLOPE_MB_PER_HOUR = 10.0
 
 
 @dataclass
@@ -70,5 +70,4 @@ def run_soak(
     rate = CAPACITY_SHARE * capacity
     with PeakMemory(processes, every=POLL_SECONDS) as memory:
         load = post_images(url, images, CAMERA_COUNT, seconds, headers, rate=rate)
-    memory.sample()
     return Soak(load, rate, memory.totals)
