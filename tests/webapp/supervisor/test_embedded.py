@@ -63,12 +63,15 @@ def test_postgres_keeps_its_data_over_a_restart(postgres: Postgres) -> None:
     assert fetch_one(postgres, "SELECT value FROM kept") == (42,)
 
 
-def test_postgres_recovers_after_its_own_kill(postgres: Postgres) -> None:
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGQUIT])
+def test_postgres_recovers_after_its_own_crash(postgres: Postgres, number: signal.Signals) -> None:
+    """SIGQUIT is its immediate shutdown; a session is open in both cases."""
     execute(postgres, "CREATE TABLE kept AS SELECT 42 AS value", "CHECKPOINT")
     assert postgres.process is not None
-    postgres.process.kill()
-    postgres.process.wait()
-    postgres.start()
+    with psycopg.connect(postgres.url):
+        postgres.process.send_signal(number)
+        postgres.process.wait()
+        postgres.start()
     assert fetch_one(postgres, "SELECT value FROM kept") == (42,)
 
 
