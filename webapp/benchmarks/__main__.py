@@ -52,6 +52,9 @@ def main() -> int:
     serving.add_argument(
         "--soak", type=between(0.0, 600.0), default=0.0, help="minutes at 80 %% of capacity, up to 600"
     )
+    serving.add_argument(
+        "--processes", action="store_true", help="measure from one to all cores and over two machines instead"
+    )
     serving.add_argument("--plot", type=Path, help="SVG file for the chart")
 
     mutated = _add(benches, "mutated", _run_mutated, "Answers, times and memory with damaged, huge and odd images.")
@@ -123,9 +126,16 @@ def _run_replay(options: argparse.Namespace) -> int:
 def _run_serving(options: argparse.Namespace) -> int:
     if options.images and not list(options.images.glob("*.jpg")):
         options.error(f"argument --images: {options.images} has no *.jpg")
+    if options.processes and (options.soak or options.plot):
+        options.error("argument --processes: it has no soak and no chart")
+    if options.processes and not hasattr(os, "sched_setaffinity"):
+        options.error("argument --processes: this system cannot limit a process to some cores")
+    from webapp.benchmarks.serving import machines
     from webapp.benchmarks.serving.run import run
 
     with _temporary_folder() as folder:
+        if options.processes:
+            return machines.run(folder, options.seconds, options.images, options.rounds)
         return run(folder, options.seconds, options.images, rounds=options.rounds, soak=options.soak, plot=options.plot)
 
 

@@ -91,7 +91,7 @@ def test_a_server_that_is_not_there_is_an_answer_too(tmp_path: Path) -> None:
 
 
 def test_benches_with_a_site_of_their_own_load_before_django_is_set_up() -> None:
-    names = ("mutated.run", "replay.run", "serving.run")
+    names = ("mutated.run", "replay.run", "serving.run", "serving.machines")
     modules = ", ".join(f"webapp.benchmarks.{name}" for name in names)
     environment = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
     command = [sys.executable, "-c", f"import {modules}"]
