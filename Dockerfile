@@ -28,4 +28,4 @@ USER look
 VOLUME ["/data/var", "/data/media"]
 EXPOSE 8000
 HEALTHCHECK --interval=15s --timeout=5s --start-period=60s CMD ["python", "webapp/health/container_check.py", "/healthz"]
-CMD ["python", "-m", "gunicorn", "--config", "webapp/server/gunicorn_conf.py", "webapp.wsgi"]
+CMD ["python", "-m", "webapp.server"]

@@ -103,7 +103,7 @@ _database |= {
     # Merged, not replaced: a URL may carry options of its own (a socket folder, sslmode).
     "OPTIONS": {"connect_timeout": 5, **_database.get("OPTIONS", {})},
 }
-# Time limit in seconds of a statement and of a lock in requests, set by gunicorn_conf; 0, as in workers: none.
+# Time limit in seconds of a statement and of a lock in requests, set by `webapp.server`; 0, as in workers: none.
 _statement_seconds = env.integer("DATABASE_STATEMENT_SECONDS", 0, 0, 3600)
 _lock_seconds = env.integer("DATABASE_LOCK_SECONDS", 0, 0, 3600)
 if _statement_seconds or _lock_seconds:
@@ -159,6 +159,12 @@ SCORING_IMAGES = env.integer("SCORING_IMAGES", 0, 0, 64) or max(1, available_cor
 SCORER_CACHE_BYTES = env.integer("SCORER_CACHE_MB", 1024, 0, 1 << 20) << 20
 # Memory of a web process beyond its loaded versions at which a fresh process replaces it.
 WEB_MEMORY_BYTES = env.integer("WEB_MEMORY_MB", 1000, 100, 1 << 20) << 20
+# Threads of a web process: more than `inspection.intake.admission` lets wait for a score, so that pages and refusals
+# always get a thread. Seconds after which a process that answers nothing is ended.
+WEB_THREADS = env.integer("WEB_THREADS", min(256, 32 + available_cores()), 2, 256)
+WEB_TIMEOUT = env.integer("WEB_TIMEOUT", 30, 2, 3600)
+# Proxies that may say by X-Forwarded-Proto that a request came by TLS
+FORWARDED_ALLOW_IPS = env.text_list("FORWARDED_ALLOW_IPS", ["127.0.0.1", "::1"])
 
 # Intake limits
 MAX_IMAGE_BYTES = env.integer("MAX_IMAGE_BYTES", 32 * 1024 * 1024, 1024, 1 << 30)

@@ -1,4 +1,4 @@
-"""WSGI application served by gunicorn."""
+"""Django as a WSGI application, which `webapp.asgi` calls in threads."""
 
 import os
 

@@ -97,7 +97,7 @@ def test_nothing_answered_is_lost_when_the_web_process_is_killed(site: Site, key
     for client in clients:
         client.start()
     wait_for("the first answers", lambda: len(answered) >= 4)
-    for process in _processes(site, "gunicorn"):
+    for process in _processes(site, "webapp.server"):
         process.kill()
     for client in clients:
         client.join()

@@ -99,7 +99,7 @@ def phone_page(browser: Browser, live_site: str) -> Iterator[Page]:
 @pytest.fixture
 def web_server(settings: Any, tmp_path: Path, transactional_db: None) -> Iterator[WebServer]:
     """A real web server on the test's rows and images."""
-    server = WebServer(Path(settings.MEDIA_ROOT), tmp_path / "gunicorn.log")
+    server = WebServer(Path(settings.MEDIA_ROOT), tmp_path / "web.log")
     server.start()
     yield server
     server.stop()

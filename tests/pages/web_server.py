@@ -16,30 +16,31 @@ from webapp.supervisor.valkey import free_port
 
 
 class WebServer:
-    """Gunicorn with its own settings file, at one address over all its lives."""
+    """The web server's processes, at one address over all its lives."""
 
     def __init__(self, media: Path, log: Path, database: str = "") -> None:
         self.port = free_port()
         self.url = f"http://localhost:{self.port}"  # the name that the live server has: cookies know no port
+        self.database = database or _test_database()
         self._log = log
         self._environment = os.environ | {
             "PORT": str(self.port),
             "MEDIA_ROOT": str(media),
             "METRICS_DIR": str(media.parent / "metrics"),
-            "DATABASE_URL": database or _test_database(),
+            "DATABASE_URL": self.database,
         }
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Start it and wait until it answers."""
-        command = [sys.executable, "-m", "gunicorn", "--config", "webapp/server/gunicorn_conf.py", "webapp.wsgi"]
+        command = [sys.executable, "-m", "webapp.server"]
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(command, cwd=REPOSITORY, env=self._environment, stdout=log, stderr=log)
         wait_for("the web server", self._is_ready)
 
     @property
     def pid(self) -> int:
-        """Process id of gunicorn's parent process."""
+        """Process id of the server's parent process."""
         assert self._process is not None
         return self._process.pid
 

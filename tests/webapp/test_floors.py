@@ -40,7 +40,7 @@ def test_foreign_keys_point_down_only() -> None:
 def test_no_process_but_a_training_loads_torch() -> None:
     script = (
         "import django, sys; django.setup(); from django.urls import get_resolver; "
-        "import webapp.wsgi, webapp.celery, webapp.management.commands.up, webapp.management.commands.demo_line; "
+        "import webapp.asgi, webapp.celery, webapp.management.commands.up, webapp.management.commands.demo_line; "
         "assert get_resolver().url_patterns; webapp.celery.app.loader.import_default_modules(); "
         "print([name for name in ('torch', 'torchvision', 'sklearn', 'matplotlib') if name in sys.modules])"
     )

@@ -161,6 +161,7 @@ def _process_metrics() -> bytes:
     folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
     if not folder:
         return generate_latest(REGISTRY)
+    metrics_files.merge_ended_processes(Path(folder))
     shared = CollectorRegistry()
     multiprocess.MultiProcessCollector(shared)  # type: ignore[no-untyped-call]
     with metrics_files.locked(Path(folder)):

@@ -19,7 +19,7 @@ SETUP = Program("setup", (*_MANAGE, "bootstrap"), once=True, environment={"STATI
 def programs(*, demo: bool) -> list[Program]:
     """Return the programs that run until the end, the web server first."""
     started = [
-        Program("web", (sys.executable, "-m", "gunicorn", "--config", "webapp/server/gunicorn_conf.py", "webapp.wsgi")),
+        Program("web", (sys.executable, "-m", "webapp.server")),
         _worker("scoring"),
         _worker("training"),
         # A replay and a challenger run side by side, at lower priority than a waiting station.

@@ -8,8 +8,7 @@ import time
 from webapp.health.container_check import response_status
 from webapp.supervisor.child import Child
 
-# A web process ends itself after 30 s without an answer, and Gunicorn ends a process with a stalled loop after 60 s.
-# This watch covers failures of both.
+# A web process ends itself after 30 s without an answer. This watch covers a failure of that.
 PATIENCE_SECONDS, POLL_SECONDS = 90.0, 5.0
 
 

@@ -24,7 +24,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[WebServe
     """The web server with its two processes."""
     for name, value in SMALL.items():
         monkeypatch.setenv(name, value)
-    running = WebServer(tmp_path / "media", tmp_path / "gunicorn.log")
+    running = WebServer(tmp_path / "media", tmp_path / "web.log")
     running.start()
     yield running
     running.stop()

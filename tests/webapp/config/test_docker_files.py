@@ -71,7 +71,7 @@ def test_the_image_copies_only_what_is_there() -> None:
 
 def test_the_example_environment_names_every_variable_that_is_read() -> None:
     read = set()
-    for path in ("settings.py", "server/gunicorn_conf.py"):
+    for path in ("settings.py", "server/__main__.py"):
         text = (ROOT / "webapp" / path).read_text()
         read |= set(re.findall(r'env\.(?:text|text_list|flag|integer|folder|choice)\(["\']([A-Z0-9_]+)', text))
     read |= set(re.findall(r"\$\{([A-Z0-9_]+)", COMPOSE))

@@ -21,7 +21,7 @@ from django.db import connection
 from tests.inspection.sample_images import jpeg
 from tests.pages.web_server import WebServer
 from tests.webapp.raw_http import Head, Reader, connect
-from tests.webapp.server.test_buffering_worker import key_of, request_of
+from tests.webapp.server.test_web_server import key_of, request_of
 from webapp.config import database
 from webapp.supervisor.embedded_programs import program_path
 from webapp.supervisor.postgres import Postgres
@@ -59,7 +59,7 @@ def site(postgres: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     limits = {"WEB_WORKERS": "1", "DATABASE_STATEMENT_SECONDS": "2", "DATABASE_LOCK_SECONDS": "1"}
     for name, value in limits.items():
         monkeypatch.setenv(name, value)
-    running = WebServer(tmp_path / "media", tmp_path / "gunicorn.log", postgres.url)
+    running = WebServer(tmp_path / "media", tmp_path / "web.log", postgres.url)
     running.start()
     yield running
     running.stop()
