@@ -11,8 +11,8 @@ from django.db.models.functions import Now
 
 from inspection.models import Inspection, InspectionQuerySet, Product
 from labeling.models import Claim
-from labeling.queue.prepared_queries import Param, PreparedQuery
 from labeling.queue.queue_filters import QUEUE_SORT_KEY, in_queue_order, not_skipped_by, unclaimed_parts
+from mltasks.models.prepared_queries import Param, PreparedQuery
 
 REVIEWER_PARAM = Param("person", BigIntegerField())
 PRODUCT_PARAM = Param("product", BigIntegerField())

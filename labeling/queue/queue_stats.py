@@ -15,10 +15,10 @@ from django.db.models.functions import Coalesce, Least, Now
 from inspection.models import Inspection, InspectionQuerySet, Product
 from labeling.models import Recheck, RecheckQuerySet, Skip
 from labeling.models.rechecks import ADJUDICATE_PERMISSION
-from labeling.queue.prepared_queries import PreparedQuery
 from labeling.queue.queue_filters import skip_cutoff
 from labeling.queue.queue_queries import REVIEWER_PARAM
 from mltasks.models import RegisteredModel
+from mltasks.models.prepared_queries import PreparedQuery
 
 
 def waiting_count(product: Product | None = None, *, reviewer: User | None = None) -> int:

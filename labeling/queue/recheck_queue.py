@@ -12,9 +12,9 @@ from django.db.models.expressions import Combinable
 from inspection.models import Inspection, Product
 from labeling.models import Recheck, RecheckQuerySet
 from labeling.models.rechecks import ADJUDICATE_PERMISSION
-from labeling.queue.prepared_queries import PreparedQuery
 from labeling.queue.queue_filters import not_skipped_by, open_claims_on
 from labeling.queue.queue_queries import PRODUCT_PARAM, REVIEWER_PARAM
+from mltasks.models.prepared_queries import PreparedQuery
 
 # Share of claims that offer a recheck before a waiting part: a line that never pauses would else leave no time for
 # rechecks. Products with more double reviews use their own, larger share.
