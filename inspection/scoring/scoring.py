@@ -9,22 +9,22 @@ from typing import Any
 
 import numpy as np
 from django.db import Error as DatabaseTrouble
-from django.db import transaction
 from django.utils import timezone
 from numpy.typing import NDArray
 
 from inspection.images import image_files
-from inspection.models import Inspection, Product, Reason, ScoreMaps, Verdict
-from inspection.products import queue_ranking, routing
+from inspection.models import Inspection, Product, Reason, Verdict
+from inspection.products import products, queue_ranking, routing
 from inspection.products.bands import routing_policy
 from inspection.products.routing import Decision
-from inspection.scoring import part_embeddings, scoring_lease
+from inspection.scoring import scoring_lease, verdict_record
 from inspection.scoring.request_timing import DATABASE, DECODE, SCORE, step
 from mltasks.models import ModelVersion
 from mltasks.registry import fallback, registry
 from mltasks.registry.fallback import ServingVersion
 from mltasks.vision.data import decoding
 from mltasks.vision.serving import heatmaps
+from mltasks.vision.serving.bundle import BundleCorrupt
 from mltasks.vision.types import InputSize, Scores
 
 logger = logging.getLogger(__name__)
@@ -105,16 +105,31 @@ def try_load_serving_version(product: Product) -> tuple[ServingVersion | None, b
 
 def _load_serving_version(product: Product) -> ServingVersion | None:
     with step(DATABASE):
-        champion = registry.champion(product.registered_model)
+        champion = registry.scoring_champion(product.registered_model)
     if champion is None:
         return None
     with step(SCORE):  # loads the version once per process
         return fallback.load_serving_version(champion)
 
 
+def _reload_serving_version(inspection: Inspection) -> ServingVersion | None:
+    """Load the version that intake chose, or the one that scores now if those files are damaged."""
+    if inspection.model_version is not None:
+        try:
+            return fallback.load_version(inspection.model_version)
+        except BundleCorrupt:
+            logger.warning("%s cannot score %s again.", inspection.model_version, inspection.pk)
+    return _load_serving_version(inspection.product)
+
+
 def _compute_outcome(inspection: Inspection, decoded: DecodedImage | None) -> ScoringOutcome:
     product = inspection.product
-    serving = _load_serving_version(product) if decoded is None or decoded.loading_failed else decoded.serving
+    if decoded is None:
+        # The part may have been answered before a crash, so the same version and settings decide it again.
+        product = products.settings_at(product, inspection.received_at)
+        serving = _reload_serving_version(inspection)
+    else:
+        serving = _load_serving_version(product) if decoded.loading_failed else decoded.serving
     if serving is None:
         with step(DECODE):
             loaded = decoded.loaded if decoded else image_files.load_image(inspection, UNSCORED_SIZE)
@@ -145,12 +160,9 @@ def _write_verdict(inspection: Inspection, outcome: ScoringOutcome, decoded: Dec
             order = queue_ranking.QueuePriority(inspection.product)
             audit = Reason.AUDIT_SAMPLE in outcome.decision.reasons
             fields["queue_sort_key"] = order.initial_sort_key(inspection, outcome.version, outcome.scores, audit=audit)
-        with transaction.atomic():
-            written = scoring_lease.write(inspection, fields, end=True)
-            if written and outcome.packed_maps:
-                ScoreMaps.objects.create(inspection=inspection, packed=outcome.packed_maps)
-            if written and outcome.embedding is not None:
-                part_embeddings.save_embedding(inspection, outcome.embedding_space, outcome.embedding)
+        written = verdict_record.write_verdict(
+            inspection, fields, maps=outcome.packed_maps, embedding=outcome.embedding, space=outcome.embedding_space
+        )
     if not written:
         logger.warning("The lease of %s was lost; its verdict was not written.", inspection.pk)
         inspection.refresh_from_db()

@@ -23,8 +23,8 @@ MAX_SILENCE = timedelta(seconds=2.5)
 
 
 def first_lease_fields() -> dict[str, Any]:
-    """Return the field values of a new inspection whose first attempt is in progress."""
-    return {"attempt": 1, **_lease_fields()}
+    """Return the field values of a new inspection whose first attempt is in progress; ``lease`` is its duration."""
+    return {"attempt": 1, "lease": LEASE_DURATION, **_owner_fields()}
 
 
 def take_lease(waiting: InspectionQuerySet) -> Inspection | None:
@@ -34,10 +34,12 @@ def take_lease(waiting: InspectionQuerySet) -> Inspection | None:
         inspection = rows.select_for_update(skip_locked=True, of=("self",)).order_by("lease_expires_at").first()
         if inspection is None:
             return None
-        lease = _lease_fields()
+        owner = _owner_fields()
         inspection.attempt += 1
-        inspection.lease_token, inspection.lease_owner = lease["lease_token"], lease["lease_owner"]
-        Inspection.objects.filter(pk=inspection.pk).update(attempt=inspection.attempt, **lease)
+        inspection.lease_token, inspection.lease_owner = owner["lease_token"], owner["lease_owner"]
+        Inspection.objects.filter(pk=inspection.pk).update(
+            attempt=inspection.attempt, lease_expires_at=Now() + LEASE_DURATION, **owner
+        )
     return inspection
 
 
@@ -58,21 +60,24 @@ def take_over(part: Inspection) -> Inspection | None:
     return take_lease(candidates.abandoned())
 
 
-def write(inspection: Inspection, fields: dict[str, Any], *, end: bool = False) -> bool:
-    """Write fields to a leased part's row and object, and renew or ``end`` the lease.
+def write(inspection: Inspection, fields: dict[str, Any]) -> bool:
+    """Write fields to a leased part's row and object, and renew the lease.
 
     Returns False and changes nothing if the lease was lost. Raises ValueError for a part without a lease.
     """
-    if inspection.lease_token is None:
-        raise ValueError(f"Inspection {inspection.pk} has no lease and cannot be scored.")
-    no_lease = {"lease_token": None, "lease_expires_at": None, "lease_owner": ""}
-    lease = no_lease if end else {"lease_expires_at": Now() + LEASE_DURATION}
-    held = Inspection.objects.with_lease_token(inspection.lease_token).filter(pk=inspection.pk)
-    if not held.update(**fields, **lease):
+    held = Inspection.objects.with_lease_token(require_token(inspection)).filter(pk=inspection.pk)
+    if not held.update(**fields, lease_expires_at=Now() + LEASE_DURATION):
         return False
-    for name, value in (fields | no_lease if end else fields).items():
+    for name, value in fields.items():
         setattr(inspection, name, value)
     return True
+
+
+def require_token(inspection: Inspection) -> uuid.UUID:
+    """Return the token of a leased part. Raises ValueError for a part without a lease."""
+    if inspection.lease_token is None:
+        raise ValueError(f"Inspection {inspection.pk} has no lease and cannot be scored.")
+    return inspection.lease_token
 
 
 def renew_in_background(inspection: Inspection) -> AbstractContextManager[None]:
@@ -80,19 +85,14 @@ def renew_in_background(inspection: Inspection) -> AbstractContextManager[None]:
 
     Most parts have their verdict before the first renewal, and cost no query here.
     """
-    held = Inspection.objects.awaiting_score().filter(pk=inspection.pk, lease_token=inspection.lease_token)
     end = time.monotonic() + MAX_RENEW_SECONDS
     return heartbeat(
         f"part {inspection.pk}",
-        lambda: bool(held.update(lease_expires_at=Now() + LEASE_DURATION)),
+        lambda: write(inspection, {}),
         RENEW_SECONDS,
         lambda: time.monotonic() < end,
     )
 
 
-def _lease_fields() -> dict[str, Any]:
-    return {
-        "lease_token": uuid.uuid4(),
-        "lease_expires_at": Now() + LEASE_DURATION,
-        "lease_owner": lease_owners.current_process(),
-    }
+def _owner_fields() -> dict[str, Any]:
+    return {"lease_token": uuid.uuid4(), "lease_owner": lease_owners.current_process()}

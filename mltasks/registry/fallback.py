@@ -56,6 +56,11 @@ def _get_scorer(version: ModelVersion) -> Scorer:
         raise
 
 
+def load_version(version: ModelVersion) -> ServingVersion:
+    """Load exactly this version. Raises BundleCorrupt and StoreUnreachable."""
+    return ServingVersion(version, _get_scorer(version))
+
+
 def load_serving_version(champion: ModelVersion) -> ServingVersion:
     """Load the version that scores.
 
@@ -64,11 +69,11 @@ def load_serving_version(champion: ModelVersion) -> ServingVersion:
     StoreUnreachable if the bucket with the files cannot be reached.
     """
     try:
-        return ServingVersion(champion, _get_scorer(champion))
+        return load_version(champion)
     except BundleCorrupt:
         for former in former_champions(champion.model_id):
             try:
-                return ServingVersion(former, _get_scorer(former))
+                return load_version(former)
             except BundleCorrupt:
                 continue
         raise

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
+from django.db.models import BigIntegerField
+from django.db.models.expressions import RawSQL
 from django.utils.translation import gettext as _
 
 from mltasks.models import Approval, ModelVersion, Promotion, RegisteredModel
+from mltasks.models.prepared_queries import Param, PreparedQuery
 from mltasks.refusals import Refusal
 from mltasks.registry import gate
 from mltasks.storage import version_store
@@ -15,6 +20,17 @@ from mltasks.text.storable import visible_text
 from mltasks.vision.serving import bundle
 
 PROMOTE_PERMISSION = "mltasks.promote_modelversion"
+# Rows of versions in a process; the largest part of a row is the version's meta.json.
+MAX_LOADED_ROWS = 64
+# PostgreSQL's own columns tell that a row has changed: ``xmin`` is the transaction that wrote it, ``ctid`` its place.
+_CHAMPION_STATE = PreparedQuery(
+    lambda: (
+        ModelVersion.objects.filter(model=Param("model", BigIntegerField()), state=ModelVersion.State.CHAMPION)
+        .order_by()
+        .annotate(written=RawSQL("xmin::text", ()), place=RawSQL("ctid::text", ()))
+        .values_list("pk", "written", "place")
+    )
+)
 
 
 class AlreadyChampion(Refusal):
@@ -53,6 +69,17 @@ def champion(model: RegisteredModel) -> ModelVersion | None:
     It is read from the database at each call, so that a promotion reaches every process.
     """
     return ModelVersion.objects.filter(model=model, state=ModelVersion.State.CHAMPION).first()
+
+
+def scoring_champion(model: RegisteredModel) -> ModelVersion | None:
+    """Return the version that scores now, for intake: its row is read again only after it has changed."""
+    found = _CHAMPION_STATE.rows(model=model.pk)
+    return _load_row(*found[0]) if found else None
+
+
+@lru_cache(MAX_LOADED_ROWS)
+def _load_row(key: int, *_state: str) -> ModelVersion:
+    return ModelVersion.objects.get(pk=key)
 
 
 def promote(

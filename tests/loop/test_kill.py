@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import signal
 import threading
 from pathlib import Path
 from typing import Any
@@ -113,8 +115,51 @@ def test_nothing_answered_is_lost_when_the_web_process_is_killed(site: Site, key
         assert hashlib.sha256((site.folder / "media" / name).read_bytes()).hexdigest() == sha256
 
 
-def _is_running_again(site: Site) -> bool:
+def test_no_answered_verdict_is_lost_when_the_database_server_is_killed(site: Site, key: str, tmp_path: Path) -> None:
+    site.manage("promote", PRODUCT, "1", "--reason", "It scores.")
+    write_image_folder(tmp_path, small_parts(6, good=24, scratch=4, excess=4))
+    images = sorted(tmp_path.rglob("*.jpg"))
+    # Only commits of the next parts write the verdicts to disk, so that the crash takes some of them back.
+    site.query("ALTER SYSTEM SET wal_writer_delay = '10s'")
+    site.query("SELECT pg_reload_conf()")
+    answers: list[dict[str, Any]] = []
+
+    def send(mine: list[Path]) -> None:
+        for path in mine:
+            try:
+                answer = site.send(path, key=key)
+            except OSError:
+                continue
+            if answer.status == 201:
+                answers.append(answer.body)
+
+    clients = [threading.Thread(target=send, args=(images[start::4],)) for start in range(4)]
+    for client in clients:
+        client.start()
+    wait_for("the first answers", lambda: len(answers) >= 8)
+    postmaster = int((site.folder / "var" / "postgres" / "postmaster.pid").read_text().split()[0])
+    os.kill(postmaster, signal.SIGQUIT)
+    for client in clients:
+        client.join()
+    wait_for("the database to be back", lambda: _is_running_again(site, "/readyz"))
+
+    rows = "SELECT id, state FROM inspection_inspection WHERE id = ANY(%s::uuid[])"
+    states = dict(site.query(rows, [answer["id"] for answer in answers]))
+    assert len(states) == len(answers), "An answered part is gone."
+    assert "pending" in states.values(), "The crash took no verdict back: the test shows nothing."
+    pending = "SELECT 1 FROM inspection_inspection WHERE source = 'station' AND state = 'pending'"
+    wait_for("the sweeper to decide what the crash left", lambda: not site.query(pending), 180)
+    decided = (
+        "SELECT i.id::text, i.verdict, i.reasons, v.number, i.defect_probability FROM inspection_inspection i "
+        "JOIN mltasks_modelversion v ON v.id = i.model_version_id WHERE i.id = ANY(%s::uuid[])"
+    )
+    found = {row[0]: list(row[1:]) for row in site.query(decided, [answer["id"] for answer in answers])}
+    names = ("verdict", "reasons", "model_version", "defect_probability")
+    assert found == {answer["id"]: [answer[name] for name in names] for answer in answers}
+
+
+def _is_running_again(site: Site, path: str = "/healthz") -> bool:
     try:
-        return site.get("/healthz", token=None).status == 200
+        return site.get(path, token=None).status == 200
     except OSError:
         return False

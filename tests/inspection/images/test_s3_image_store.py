@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from inspection.images import image_files, image_locks, image_removal, thumbnail_queue
+from inspection.images import image_files, image_removal, thumbnail_queue
 from inspection.images.image_removal import FreedSpace
 from inspection.intake import intake
 from inspection.models import Inspection, Product, Verdict
@@ -153,12 +153,12 @@ def test_what_no_row_names_leaves_the_bucket(
 def test_an_image_removed_a_moment_ago_is_put_again(
     sender: Sender, bucket: SharedBucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    share = image_locks.lock_shared
+    exists = image_files.exists
 
-    def after_a_removal(sha256: str) -> None:
-        share(sha256)
-        bucket.remove(f"images/{sha256[:2]}/{sha256}.jpg")
+    def after_a_removal(stored: image_files.StoredImage) -> bool:
+        bucket.remove(stored.name)
+        return exists(stored)
 
-    monkeypatch.setattr(image_locks, "lock_shared", after_a_removal)
+    monkeypatch.setattr(image_files, "exists", after_a_removal)
     assert sender.send().status_code == 201
     assert bucket.sha256(Inspection.objects.get().image_name) == hashlib.sha256(jpeg()).hexdigest()

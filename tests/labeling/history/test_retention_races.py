@@ -117,7 +117,8 @@ def test_an_image_stays_while_a_row_that_names_it_is_on_its_way(product: Product
     def post() -> None:
         try:
             with transaction.atomic():
-                image_locks.lock_shared(old.image_sha256)
+                with connection.cursor() as cursor:
+                    cursor.execute(f"SELECT {image_locks.LOCK_SHARED}", [image_locks.lock_key(old.image_sha256)])
                 locked.set()
                 committed.wait(30)
         finally:
