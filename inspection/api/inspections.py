@@ -26,7 +26,7 @@ from inspection.models import Inspection, InspectionQuerySet, Station
 from inspection.products.blind_parts import blind_parts
 from inspection.requests.form_serializers import ImageFormSerializer, PartFormSerializer
 from inspection.requests.parsers import MultiPartParser
-from inspection.requests.uploads import read_submission
+from inspection.requests.uploads import framework_upload, read_submission
 from inspection.scoring import request_timing
 
 AUTHENTICATION_CLASSES = [StationKeyAuthentication, TokenAuthentication, SessionAuthentication]
@@ -77,7 +77,7 @@ class IntakeView(APIView):
         """Read the submission and take it in. Raises the refusals of both steps."""
         with request_timing.record() as self._step_seconds:
             with request_timing.step(request_timing.RECEIVE):
-                submission = read_submission(request, form, self.station, self.arrived)
+                submission = read_submission(framework_upload(request), form, self.station, self.arrived)
             return intake.receive(submission)
 
     @property

@@ -13,7 +13,7 @@ from django.conf import settings
 from django.core.exceptions import TooManyFieldsSent, TooManyFilesSent
 from django.core.files.uploadedfile import UploadedFile
 from django.core.files.uploadhandler import FileUploadHandler
-from django.http import HttpRequest, QueryDict
+from django.http import QueryDict
 from django.http.multipartparser import ChunkIter, InterBoundaryIter, LazyStream
 from django.utils.datastructures import MultiValueDict
 from rest_framework.serializers import FileField, ListField, Serializer
@@ -52,8 +52,8 @@ class LimitedUploadHandler(FileUploadHandler):
     Reading stops at the limit. Files above ``max_memory_bytes`` bytes are written to disk.
     """
 
-    def __init__(self, request: HttpRequest, fields: FormFields, max_bytes: int, max_memory_bytes: int) -> None:
-        super().__init__(request)
+    def __init__(self, fields: FormFields, max_bytes: int, max_memory_bytes: int) -> None:
+        super().__init__()
         self.fields, self.max_bytes, self.max_memory_bytes = fields, max_bytes, max_memory_bytes
         self.received_bytes = self.text_bytes = self.part_count = 0
         self.unknown_names: list[str] = []

@@ -34,13 +34,14 @@ def post_form(sender: Sender, *parts: Part, path: str = POST_URL, **headers: str
     """POST the parts as one form, with the station's key."""
     return sender.client.post(
         path,
-        _body(parts),
+        form_body(parts),
         content_type=f"multipart/form-data; boundary={BOUNDARY}",
         headers=sender.headers | {name.replace("_", "-"): value for name, value in headers.items()},
     )
 
 
-def _body(parts: Iterable[Part]) -> bytes:
+def form_body(parts: Iterable[Part]) -> bytes:
+    """The bytes of a form."""
     mark = f"--{BOUNDARY}".encode()
     return b"".join(mark + b"\r\n" + head + b"\r\n\r\n" + value + b"\r\n" for head, value in parts) + mark + b"--\r\n"
 

@@ -33,6 +33,7 @@ _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 # Each combination of labels is 15 lines; requests with every method and address must not add more without limit.
 MAX_LABEL_SETS = 400
 MetricLabels = tuple[str, str, str]
+_label_sets: set[MetricLabels] = set()
 
 
 class RequestLatencyMiddleware:
@@ -44,22 +45,24 @@ class RequestLatencyMiddleware:
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self._get_response = get_response
-        self._label_sets: set[MetricLabels] = set()
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Answer, and record the latency."""
         begun = time.perf_counter()
         response = self._get_response(request)
-        _LATENCY.labels(*self._metric_labels(request, response)).observe(time.perf_counter() - begun)
+        method = request.method if request.method in _METHODS else "other"
+        observe_request(method, _view_name(request), response.status_code, time.perf_counter() - begun)
         return response
 
-    def _metric_labels(self, request: HttpRequest, response: HttpResponse) -> MetricLabels:
-        method = request.method if request.method in _METHODS else "other"
-        labels = (method, _view_name(request), str(response.status_code))
-        if labels not in self._label_sets and len(self._label_sets) >= MAX_LABEL_SETS:
-            return ("other", "other", f"{response.status_code // 100}xx")
-        self._label_sets.add(labels)
-        return labels
+
+def observe_request(method: str, view: str, status: int, seconds: float) -> None:
+    """Record the latency of one request."""
+    labels = (method, view, str(status))
+    if labels not in _label_sets and len(_label_sets) >= MAX_LABEL_SETS:
+        labels = ("other", "other", f"{status // 100}xx")
+    else:
+        _label_sets.add(labels)
+    _LATENCY.labels(*labels).observe(seconds)
 
 
 def _view_name(request: HttpRequest) -> str:

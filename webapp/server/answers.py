@@ -64,16 +64,19 @@ def _spooled(content: Iterable[bytes]) -> IO[bytes]:
     return file
 
 
+def wsgi_headers(request: CompleteRequest) -> dict[str, str]:
+    """Return the request's headers as WSGI names them, with the length of the body that arrived."""
+    headers = {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in request.headers.items()}
+    headers.pop("HTTP_CONTENT_LENGTH", None)
+    return headers | {"CONTENT_TYPE": headers.pop("HTTP_CONTENT_TYPE", ""), "CONTENT_LENGTH": str(request.length)}
+
+
 def _environ(request: CompleteRequest) -> dict[str, Any]:
-    environ = {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in request.headers.items()}
-    environ.pop("HTTP_CONTENT_LENGTH", None)
-    return environ | {
+    return wsgi_headers(request) | {
         "REQUEST_METHOD": request.method,
         "SCRIPT_NAME": "",
         "PATH_INFO": unquote_to_bytes(request.path).decode("latin-1"),
         "QUERY_STRING": request.query,
-        "CONTENT_TYPE": environ.pop("HTTP_CONTENT_TYPE", ""),
-        "CONTENT_LENGTH": str(request.length),
         "REMOTE_ADDR": request.client[0],
         "REMOTE_PORT": request.client[1],
         "SERVER_NAME": request.server[0],

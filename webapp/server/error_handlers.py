@@ -58,6 +58,9 @@ def _not_found_text(request: HttpRequest) -> str:
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Answer 500 (Django's ``handler500``); the traceback is in the log."""
-    if not expects_json(request):
-        return django_server_error(request)
+    return json_server_error() if expects_json(request) else django_server_error(request)
+
+
+def json_server_error() -> JsonResponse:
+    """Return the answer 500 of the REST API."""
     return JsonResponse({"code": "error", "detail": "Internal server error. It was written to the log."}, status=500)

@@ -13,6 +13,7 @@ from mltasks.storage.store_errors import StoreUnreachable
 from webapp.server.error_handlers import expects_json
 
 logger = logging.getLogger(__name__)
+_NAMES = {"store": "image store", "database": "database"}
 RETRY_AFTER_HEADER = {"Retry-After": "5"}
 
 
@@ -27,19 +28,34 @@ class ServiceUnavailableMiddleware:
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         """Answer 503 for an unreachable database or store; ignore other exceptions."""
-        if isinstance(exception, StoreUnreachable):
-            missing, name = "store", "image store"
-        elif isinstance(exception, OperationalError | InterfaceError):
-            missing = name = "database"
-        else:
+        if expects_json(request):
+            return json_unavailable(exception)
+        missing = _missing(exception)
+        if not missing:
             return None
-        logger.error("The %s cannot be reached: %s", missing, exception)
-        if not expects_json(request):
-            return HttpResponse(
-                render_to_string("503.html", {"missing": missing}), status=503, headers=RETRY_AFTER_HEADER
-            )
-        body = {
-            "code": f"{missing}_unavailable",
-            "detail": f"The {name} cannot be reached. Send the request again in a few seconds.",
-        }
-        return JsonResponse(body, status=503, headers=RETRY_AFTER_HEADER)
+        page = render_to_string("503.html", {"missing": missing})
+        return HttpResponse(page, status=503, headers=RETRY_AFTER_HEADER)
+
+
+def json_unavailable(exception: Exception) -> JsonResponse | None:
+    """Return the REST API's answer 503 for an unreachable database or store; None for other exceptions."""
+    missing = _missing(exception)
+    if not missing:
+        return None
+    body = {
+        "code": f"{missing}_unavailable",
+        "detail": f"The {_NAMES[missing]} cannot be reached. Send the request again in a few seconds.",
+    }
+    return JsonResponse(body, status=503, headers=RETRY_AFTER_HEADER)
+
+
+def _missing(exception: Exception) -> str:
+    """Log and return what cannot be reached; empty for an exception of another kind."""
+    if isinstance(exception, StoreUnreachable):
+        missing = "store"
+    elif isinstance(exception, OperationalError | InterfaceError):
+        missing = "database"
+    else:
+        return ""
+    logger.error("The %s cannot be reached: %s", missing, exception)
+    return missing
