@@ -7,7 +7,7 @@ from celery import shared_task
 from inspection.models import Product, Replay
 from inspection.products import part_identity
 from inspection.promotion import auto_promotion, shadow_scoring
-from inspection.scoring import score_recovery
+from inspection.scoring import deferred_scoring, score_recovery
 from mltasks.runs import supervision
 
 
@@ -15,6 +15,12 @@ from mltasks.runs import supervision
 def recover_scoring() -> None:
     """Score the parts that a crash left without a verdict."""
     score_recovery.recover_scoring()
+
+
+@shared_task(name="inspection.tasks.score_deferred")
+def score_deferred_parts() -> None:
+    """Compute the scores of parts that were answered before them."""
+    deferred_scoring.score_deferred_parts()
 
 
 @shared_task(name="inspection.tasks.count_part_ids")

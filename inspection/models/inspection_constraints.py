@@ -5,6 +5,10 @@ The indexes let each page read one page of rows, however many rows the table has
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from functools import reduce
+from operator import or_
+
 import pgtrigger
 from django.contrib.postgres.indexes import HashIndex, OpClass
 from django.db.models import F, Index, Q
@@ -13,27 +17,40 @@ from django.db.models.functions import Coalesce
 from inspection.models.choices import Reason
 
 # Columns that the database refuses to change once a part is decided.
-DECISION_FIELDS = (
-    "state",
-    "verdict",
-    "reasons",
+VERDICT_FIELDS = ("state", "verdict", "reasons", "inclusion_probability")
+# Columns that may come later, if the part was answered before its scores: each is written once.
+SCORE_FIELDS = (
     "model_verdict",
-    "inclusion_probability",
     "defect_probability",
     "reconstruction_error",
     "anomaly_threshold",
     "novel_defect_suspected",
     "novelty",
-    "model_version",
 )
+# A fallback version may score a deferred part, so the version is written with the scores.
+DECISION_FIELDS = (*VERDICT_FIELDS, *SCORE_FIELDS, "model_version")
 
 
 def decision_changed() -> pgtrigger.Q:
-    """Return the condition of an update that changes a decided part's verdict or scores."""
-    changed = pgtrigger.Q()
-    for name in DECISION_FIELDS:
-        changed |= pgtrigger.Q(**{f"old__{name}__df": pgtrigger.F(f"new__{name}")})
-    return pgtrigger.Q(old__state="decided") & changed
+    """Return the condition of an update that changes a decided part's verdict or scores.
+
+    Allowed are the missing scores of a deferred part, and its version, in the update that ends the deferral. No update
+    defers the scores of a part that is decided already.
+    """
+    scores_arrive = pgtrigger.Q(old__scoring_deferred=True, new__scoring_deferred=False)
+    score_replaced = _any(pgtrigger.Q(**{f"old__{name}__isnull": False}) & _changes(name) for name in SCORE_FIELDS)
+    refused = _any(_changes(name) for name in VERDICT_FIELDS)
+    refused |= _any(_changes(name) for name in (*SCORE_FIELDS, "model_version")) & ~scores_arrive
+    refused |= score_replaced | pgtrigger.Q(old__scoring_deferred=False, new__scoring_deferred=True)
+    return pgtrigger.Q(old__state="decided") & refused
+
+
+def _changes(name: str) -> pgtrigger.Q:
+    return pgtrigger.Q(**{f"old__{name}__df": pgtrigger.F(f"new__{name}")})
+
+
+def _any(conditions: Iterable[pgtrigger.Q]) -> pgtrigger.Q:
+    return reduce(or_, conditions, pgtrigger.Q())
 
 
 # Human verdict and model verdict differ. Spelled out, so that the planner matches the query with the index.
@@ -121,6 +138,8 @@ _QUEUE_INDEXES = [
     Index(fields=["duplicate_of"], name="inspection_repeated", condition=Q(duplicate_of__isnull=False)),
     # Recovery: parts that a crash left without a score.
     Index(fields=["lease_expires_at"], name="inspection_unscored", condition=Q(state="pending")),
+    # Deferred scoring: parts that were answered before their scores, oldest first.
+    Index(fields=["received_at"], name="inspection_deferred", condition=Q(scoring_deferred=True)),
 ]
 
 _IMAGE_INDEXES = [

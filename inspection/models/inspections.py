@@ -21,6 +21,8 @@ from inspection.models.stations import Station
 from mltasks.models import ModelVersion
 from mltasks.models.model_fields import optional_user_field
 
+_LEASE_IS_FREE = Q(lease_expires_at__isnull=True) | Q(lease_expires_at__lte=Now())
+
 
 class InspectionQuerySet(models.QuerySet["Inspection"]):
     """Query set of inspections with named filters."""
@@ -47,11 +49,19 @@ class InspectionQuerySet(models.QuerySet["Inspection"]):
 
     def abandoned(self) -> Self:
         """Return the parts without a verdict whose scoring lease expired, by the database's clock."""
-        return self.awaiting_score().filter(Q(lease_expires_at__isnull=True) | Q(lease_expires_at__lte=Now()))
+        return self.awaiting_score().filter(_LEASE_IS_FREE)
+
+    def scoring_deferred(self) -> Self:
+        """Return the parts that were answered before their scores, which a worker still has to compute."""
+        return self.filter(scoring_deferred=True)
+
+    def deferred_unleased(self) -> Self:
+        """Return the deferred parts that no worker scores now, by the database's clock."""
+        return self.scoring_deferred().filter(_LEASE_IS_FREE)
 
     def with_lease_token(self, token: uuid.UUID) -> Self:
         """Return the unscored inspection whose lease has this token."""
-        return self.awaiting_score().filter(lease_token=token)
+        return self.filter(Q(state="pending") | Q(scoring_deferred=True), lease_token=token)
 
 
 class Inspection(models.Model):
@@ -115,6 +125,11 @@ class Inspection(models.Model):
         help_text=_("Process that scores the part, as other processes of the same machine identify it."),
     )
     scoring_error = models.TextField(blank=True)
+    scoring_deferred = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text=_("Answered before its scores were computed; a worker computes them. The verdict stays."),
+    )
 
     verdict = models.CharField(max_length=6, choices=Verdict, null=True, blank=True)  # noqa: DJ001 (no verdict yet)
     reasons = ArrayField(models.CharField(max_length=20, choices=Reason), default=list, blank=True)

@@ -43,6 +43,15 @@ def save_embedding(part: Inspection, space: str, embedding: NDArray[np.float32])
     Embedding.objects.bulk_create([row], update_conflicts=True, unique_fields=["inspection"], update_fields=moved)
 
 
+def add_embedding(part: Inspection, space: str, embedding: NDArray[np.float32]) -> None:
+    """Write the part's embedding, unless it has one: the existing one may be of a newer version.
+
+    The caller holds the part's lock.
+    """
+    row = Embedding(inspection=part, product_id=part.product_id, space=space, vector=embedding)
+    Embedding.objects.bulk_create([row], ignore_conflicts=True)
+
+
 def has_no_embedding(embedding: Embedding) -> bool:
     """Return True if the part's image could not be read."""
     return not any(embedding.vector)

@@ -52,7 +52,8 @@ class DecodedImage:
 class ScoringOutcome:
     """Result of scoring one part.
 
-    ``embedding`` is a vector in ``embedding_space``, or None for versions without embeddings.
+    ``embedding`` is a vector in ``embedding_space``, or None for versions without embeddings. If ``deferred``, the
+    decision came before the scores: ``deferred_scoring`` computes those that are missing, with ``version``.
     """
 
     decision: Decision
@@ -61,6 +62,7 @@ class ScoringOutcome:
     packed_maps: bytes = b""
     embedding: NDArray[np.float32] | None = None
     embedding_space: str = ""
+    deferred: bool = False
 
 
 def score(inspection: Inspection, decoded: DecodedImage | None = None) -> Inspection:
@@ -134,12 +136,21 @@ def _compute_outcome(inspection: Inspection, decoded: DecodedImage | None) -> Sc
         with step(DECODE):
             loaded = decoded.loaded if decoded else image_files.load_image(inspection, UNSCORED_SIZE)
         return ScoringOutcome(routing.no_model(damaged=bool(loaded.damage)))
+    with step(DECODE):
+        size = serving.scorer.input_size
+        loaded = decoded.loaded if decoded and decoded.serving else image_files.load_image(inspection, size)
+    return score_image(inspection, product, serving, loaded)
+
+
+def score_image(
+    inspection: Inspection, product: Product, serving: ServingVersion, loaded: decoding.LoadedImage
+) -> ScoringOutcome:
+    """Score a part's decoded image and decide by the settings of ``product``; nothing is written."""
     version, scorer = serving
     # The bands of the version that scores, which may be a fallback version.
     policy = routing_policy(product, version)
+    size = scorer.input_size
     with step(DECODE):
-        size = scorer.input_size
-        loaded = decoded.loaded if decoded and decoded.serving else image_files.load_image(inspection, size)
         pixels = loaded.to_array(size)
     with step(SCORE):
         scores, maps, embedding = scorer.predict(pixels)
@@ -150,8 +161,9 @@ def _compute_outcome(inspection: Inspection, decoded: DecodedImage | None) -> Sc
 
 
 def _write_verdict(inspection: Inspection, outcome: ScoringOutcome, decoded: DecodedImage | None) -> Inspection:
-    fields = _decision_fields(outcome) | {
-        "attempt": min(inspection.attempt, Inspection.MAX_ATTEMPTS),
+    fields = decision_fields(outcome) | {
+        # Deferred scoring has attempts of its own.
+        "attempt": 0 if outcome.deferred else min(inspection.attempt, Inspection.MAX_ATTEMPTS),
         "decided_at": timezone.now(),
         "latency_ms": _latency_ms(inspection, decoded),
     }
@@ -169,7 +181,8 @@ def _write_verdict(inspection: Inspection, outcome: ScoringOutcome, decoded: Dec
     return inspection
 
 
-def _decision_fields(outcome: ScoringOutcome) -> dict[str, Any]:
+def decision_fields(outcome: ScoringOutcome) -> dict[str, Any]:
+    """Return the row's values of a decision and its scores."""
     scores = outcome.scores
     return {
         "state": Inspection.State.DECIDED,
@@ -183,6 +196,7 @@ def _decision_fields(outcome: ScoringOutcome) -> dict[str, Any]:
         "novel_defect_suspected": scores and scores.novel_defect_suspected,
         "novelty": scores and scores.novelty,
         "model_version": outcome.version,
+        "scoring_deferred": outcome.deferred,
     }
 
 
@@ -194,5 +208,10 @@ def _latency_ms(inspection: Inspection, decoded: DecodedImage | None) -> float:
 
 def _record_failure(inspection: Inspection, error: Exception) -> bool:
     """Record why an attempt failed and begin the next one. False if the lease is lost."""
-    text = f"Attempt {inspection.attempt}: {type(error).__name__}: {error}".replace("\0", "")[:MAX_ERROR_LENGTH]
+    text = describe_failure(inspection, error)
     return scoring_lease.write(inspection, {"scoring_error": text, "attempt": inspection.attempt + 1})
+
+
+def describe_failure(inspection: Inspection, error: Exception) -> str:
+    """Return the text of a failed attempt, as the row stores it."""
+    return f"Attempt {inspection.attempt}: {type(error).__name__}: {error}".replace("\0", "")[:MAX_ERROR_LENGTH]

@@ -1,9 +1,10 @@
-"""Leases on unscored parts: a token and an expiry on the row, by the database's clock."""
+"""Leases on parts without scores: a token and an expiry on the row, by the database's clock."""
 
 from __future__ import annotations
 
 import time
 import uuid
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from datetime import timedelta
 from typing import Any
@@ -20,6 +21,7 @@ LEASE_DURATION = timedelta(seconds=30)
 RENEW_SECONDS, MAX_RENEW_SECONDS = 0.5, 90
 # A scorer on another machine that did not renew its lease for this long has ended.
 MAX_SILENCE = timedelta(seconds=2.5)
+NO_LEASE: Mapping[str, Any] = {"lease_token": None, "lease_expires_at": None, "lease_owner": ""}
 
 
 def first_lease_fields() -> dict[str, Any]:
@@ -27,11 +29,11 @@ def first_lease_fields() -> dict[str, Any]:
     return {"attempt": 1, "lease": LEASE_DURATION, **_owner_fields()}
 
 
-def take_lease(waiting: InspectionQuerySet) -> Inspection | None:
-    """Lease one unlocked part for its next attempt; None if there is none."""
+def take_lease(waiting: InspectionQuerySet, first_by: str = "lease_expires_at") -> Inspection | None:
+    """Lease the first unlocked part by the field ``first_by`` for its next attempt; None if there is none."""
     with transaction.atomic():
         rows = waiting.select_related("product__registered_model", "station")
-        inspection = rows.select_for_update(skip_locked=True, of=("self",)).order_by("lease_expires_at").first()
+        inspection = rows.select_for_update(skip_locked=True, of=("self",)).order_by(first_by).first()
         if inspection is None:
             return None
         owner = _owner_fields()
@@ -60,15 +62,16 @@ def take_over(part: Inspection) -> Inspection | None:
     return take_lease(candidates.abandoned())
 
 
-def write(inspection: Inspection, fields: dict[str, Any]) -> bool:
-    """Write fields to a leased part's row and object, and renew the lease.
+def write(inspection: Inspection, fields: dict[str, Any], *, end: bool = False) -> bool:
+    """Write fields to a leased part's row and object, and renew or ``end`` the lease.
 
     Returns False and changes nothing if the lease was lost. Raises ValueError for a part without a lease.
     """
     held = Inspection.objects.with_lease_token(require_token(inspection)).filter(pk=inspection.pk)
-    if not held.update(**fields, lease_expires_at=Now() + LEASE_DURATION):
+    lease = NO_LEASE if end else {"lease_expires_at": Now() + LEASE_DURATION}
+    if not held.update(**fields, **lease):
         return False
-    for name, value in fields.items():
+    for name, value in ({**fields, **NO_LEASE} if end else fields).items():
         setattr(inspection, name, value)
     return True
 

@@ -12,10 +12,9 @@ from django.db.models import UUIDField
 from numpy.typing import NDArray
 
 from inspection.models import Embedding, Inspection
-from inspection.scoring.scoring_lease import require_token
+from inspection.scoring.scoring_lease import NO_LEASE, require_token
 from mltasks.models.prepared_queries import Param, PreparedUpdate
 
-NO_LEASE: Mapping[str, Any] = {"lease_token": None, "lease_expires_at": None, "lease_owner": ""}
 # Recovery repeats the verdict after a crash of the server, so that a part is synced once: docs/crashes.md.
 _WITHOUT_SYNC = "set_config('synchronous_commit', 'off', true)"
 _MAPS = "maps AS (INSERT INTO inspection_scoremaps (inspection_id, packed) SELECT id, %s FROM decided)"
@@ -36,13 +35,15 @@ def write_verdict(
 ) -> bool:
     """Write the verdict's fields to a leased part's row and object, and end the lease.
 
-    The commit is synced unless recovery would give the same verdict: the row already names the version that scored.
+    The commit is synced unless recovery would give the same verdict: the row already names the version that scored. The
+    verdict of a deferred part does not follow from its scores.
     Returns False and writes nothing if the lease was lost. Raises ValueError for a part without a lease.
     """
     decided = {**fields, **NO_LEASE}
     stored = decided | {"model_version": fields["model_version"] and fields["model_version"].pk}
     update, values = _update(tuple(decided)).bind(stored, part=inspection.pk, token=require_token(inspection))
-    repeatable = stored["model_version"] is not None and stored["model_version"] == inspection.model_version_id
+    same_version = stored["model_version"] is not None and stored["model_version"] == inspection.model_version_id
+    repeatable = same_version and not stored["scoring_deferred"]
     steps = [f"decided AS ({update} RETURNING id, product_id, {_WITHOUT_SYNC if repeatable else 'NULL'})"]
     if maps:
         steps.append(_MAPS)

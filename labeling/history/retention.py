@@ -1,5 +1,6 @@
 """Retention: remove old parts that passed, that no person handled and nothing refers to.
 
+Kept until a worker has computed their scores: parts that were answered before them.
 Kept for ever: parts that the model failed or sent to a person, and imported parts. Of passed parts those that were
 labeled (also if the label was undone), reviewed, skipped, rechecked, audited, or chosen as an example. Also those
 with an open claim, with near-duplicates, or in a snapshot. Foreign keys back this up: PostgreSQL refuses to remove a
@@ -110,7 +111,7 @@ def parts_passed_before(
 
 def removable_parts(parts: InspectionQuerySet) -> InspectionQuerySet:
     """Return the parts that nothing keeps."""
-    untouched = Q(verdict=Verdict.PASS, state=Inspection.State.DECIDED, human_verdict=None)
+    untouched = Q(verdict=Verdict.PASS, state=Inspection.State.DECIDED, human_verdict=None, scoring_deferred=False)
     parts = parts.filter(untouched).exclude(source=Inspection.Source.IMPORT)
     parts = parts.exclude(reasons__contains=[Reason.AUDIT_SAMPLE])
     for model in RETAINING_MODELS:

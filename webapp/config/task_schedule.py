@@ -7,10 +7,12 @@ from celery.schedules import crontab
 TASK_ROUTES = {
     "mltasks.tasks.*": {"queue": "training"},
     "inspection.tasks.execute_replay": {"queue": "replay"},
+    "inspection.tasks.score_deferred": {"queue": "replay"},
     "inspection.tasks.shadow": {"queue": "replay"},
 }
 BEAT_SCHEDULE = {
     "score-what-a-crash-left": {"task": "inspection.tasks.sweep", "schedule": 15.0, "options": {"expires": 15}},
+    "score-answered-parts": {"task": "inspection.tasks.score_deferred", "schedule": 5.0, "options": {"expires": 5}},
     "count-part-ids": {"task": "inspection.tasks.count_part_ids", "schedule": 3600.0, "options": {"expires": 3600}},
     "order-the-queues": {"task": "inspection.tasks.order_queue", "schedule": 15.0, "options": {"expires": 15}},
     "score-by-challengers": {"task": "inspection.tasks.shadow", "schedule": 5.0, "options": {"expires": 5}},

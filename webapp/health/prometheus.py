@@ -80,6 +80,7 @@ class PlantCollector(Collector):
         products = dict(Product.objects.values_list("pk", "slug"))
         yield self._inspections(products)
         yield from self._queue(products)
+        yield self._deferred()
         yield self._runs()
         yield self._precisions()
 
@@ -103,6 +104,10 @@ class PlantCollector(Collector):
             length.add_metric([products[product]], number)
             oldest.add_metric([products[product]], waits.get(product, timedelta()).total_seconds())
         yield from (length, oldest)
+
+    def _deferred(self) -> Metric:
+        waiting = Inspection.objects.scoring_deferred().count()
+        return GaugeMetricFamily("second_look_scoring_deferred", "Answered parts whose scores come later.", waiting)
 
     def _runs(self) -> Metric:
         family = GaugeMetricFamily("second_look_training_runs", "Training runs by state.", labels=["state"])
