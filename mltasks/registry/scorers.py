@@ -6,6 +6,7 @@ Never imports torch: the web process scores with the exported graph.
 from __future__ import annotations
 
 from contextlib import nullcontext
+from functools import cache
 from pathlib import Path
 
 from django.conf import settings
@@ -30,7 +31,13 @@ def _load_scorer(version: ModelVersion, acquire_slot: AcquireSlot) -> Scorer:
 
 
 def _load_for_serving(version: ModelVersion) -> Scorer:
-    return _load_scorer(version, HostSemaphore(Path(settings.VAR) / "turns", settings.SCORING_IMAGES).acquire)
+    return _load_scorer(version, _host_semaphore(Path(settings.VAR) / "turns", settings.SCORING_IMAGES).acquire)
+
+
+@cache
+def _host_semaphore(folder: Path, count: int) -> HostSemaphore:
+    """Return the process's semaphore: one queue for the images of all versions."""
+    return HostSemaphore(folder, count)
 
 
 def _load_for_batches(version: ModelVersion) -> Scorer:

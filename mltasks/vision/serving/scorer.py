@@ -30,8 +30,8 @@ _GRAPH_PER_WEIGHTS, _REQUEST_PER_PIXEL = 2.8, 256
 # holds the guard of the types and waits for Python's GIL, the other holds the GIL and waits for the guard.
 _conversion_lock = threading.Lock()
 
-# Enters the slot in which one image is scored
-AcquireSlot = Callable[[], AbstractContextManager[object]]
+# Enters the slot in which one image is scored; the argument says how to wait for it, None for the usual way
+AcquireSlot = Callable[[Any], AbstractContextManager[object]]
 
 
 class ScoredImage(NamedTuple):
@@ -112,12 +112,13 @@ class Scorer:
         """Return the heatmaps of one image. Raises ValueError as ``score``."""
         return self._maps(self._infer(image))
 
-    def predict(self, image: NDArray[np.uint8]) -> ScoredImage:
+    def predict(self, image: NDArray[np.uint8], slot_request: object = None) -> ScoredImage:
         """Compute scores, maps and embedding of one image in one pass.
 
-        Raises ValueError as ``score``.
+        ``slot_request`` is passed to ``acquire_slot``. Raises ValueError as ``score``, and the errors of
+        ``acquire_slot``.
         """
-        outputs = self._infer(image)
+        outputs = self._infer(image, slot_request)
         return ScoredImage(
             self._scores(outputs), self._maps(outputs), outputs[EMBEDDING] if self.embedding_space else None
         )
@@ -152,11 +153,11 @@ class Scorer:
             return float(outputs[LABELED_NOVELTY]) / float(labeled_threshold)
         return float(outputs[NOVELTY]) / float(self._novelty["threshold"])
 
-    def _infer(self, image: NDArray[np.uint8]) -> list[FloatMap]:
+    def _infer(self, image: NDArray[np.uint8], slot_request: object = None) -> list[FloatMap]:
         shape = (self.input_size.height, self.input_size.width, 3)
         if image.dtype != np.uint8 or image.shape != shape:
             raise ValueError(f"This version scores uint8 images {shape}, not {image.dtype} {image.shape}.")
-        with self._acquire_slot(), self._request() as request:
+        with self._acquire_slot(slot_request), self._request() as request:
             request.infer([np.ascontiguousarray(image)[None]])
             # Copies, because the next image overwrites the request's tensors
             return [request.get_output_tensor(index).data[0].copy() for index in range(len(self._model.outputs))]
