@@ -27,7 +27,15 @@ NOVELTY_SECTION = (
     "reconstruction_error",
     "anomaly_threshold",
 )
-TIMES_SECTION = ("captured_at", "received_at", "decided_at", "latency_ms", "queue_sort_key", "resolved_at")
+TIMES_SECTION = (
+    "captured_at",
+    "received_at",
+    "decided_at",
+    "latency_ms",
+    "deadline_ms",
+    "queue_sort_key",
+    "resolved_at",
+)
 IMAGE_SECTION = (
     "image_name",
     "image_sha256",
@@ -38,7 +46,7 @@ IMAGE_SECTION = (
     "roi",
     "bit_depth",
 )
-SCORING_SECTION = ("state", "attempt", "scoring_error", "lease_expires_at", "idempotency_key")
+SCORING_SECTION = ("state", "attempt", "scoring_deferred", "scoring_error", "lease_expires_at", "idempotency_key")
 
 
 @admin.register(Inspection)

@@ -46,6 +46,7 @@ class ProductAdmin(ModelAdmin):
         ),
         (_("Review queue"), {"fields": ("pick_strategy",)}),
         (_("Accepted images"), {"fields": ("min_image_side",)}),
+        (_("Deadline of verdicts"), {"fields": ("deadline_ms", "deadline_action")}),
         (_("Double and repeat reviews"), {"fields": ("second_share", "repeat_share")}),
         (
             _("Training"),

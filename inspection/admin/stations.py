@@ -42,7 +42,7 @@ class StationAdmin(ModelAdmin):
     list_filter = ("product", "urgent")
     list_select_related = ("product",)
     search_fields = ("name",)
-    fields = ("product", "name", "roi", "bit_depth", "urgent")
+    fields = ("product", "name", "roi", "bit_depth", "urgent", "deadline_ms")
     inlines = (StationKeyInline,)
     actions = ("issue_keys",)
     actions_submit_line = ("issue_key",)
@@ -63,7 +63,12 @@ class StationAdmin(ModelAdmin):
             queue_ranking.enqueue_reranking()
         else:
             made, key = stations.create_station(
-                obj.product, obj.name, obj.roi, urgent=obj.urgent, bit_depth=obj.bit_depth
+                obj.product,
+                obj.name,
+                obj.roi,
+                urgent=obj.urgent,
+                bit_depth=obj.bit_depth,
+                deadline_ms=obj.deadline_ms,
             )
             obj.pk = made.pk
             self._show_key_once(request, obj, key)

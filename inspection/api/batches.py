@@ -18,6 +18,7 @@ from inspection.models import Inspection
 from inspection.requests.form_serializers import BatchFormSerializer
 from inspection.requests.uploads import MAX_BATCH_KEY_LENGTH, read_batch
 from inspection.scoring import request_timing
+from mltasks.registry.deadline_queue import SlotRequest
 
 
 class InspectionBatch(IntakeView):
@@ -48,6 +49,10 @@ class InspectionBatch(IntakeView):
             outcomes = list(intake.receive_each(submissions))
         results = [_result_json(sent.filename, outcome) for sent, outcome in zip(submissions, outcomes, strict=True)]
         return Response({"results": results}, headers=idempotency_replayed_header(outcomes))
+
+    def slot_request(self) -> SlotRequest:
+        """Return a request that never gives up: the deadline of each image begins with its own turn."""
+        return SlotRequest(super().slot_request().deadline)
 
     def get_throttles(self) -> list[Any]:
         """Return the throttles and keep them: each image of a batch counts as one request."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Any, cast
 
 from django.http import HttpRequest
@@ -27,7 +28,8 @@ from inspection.products.blind_parts import blind_parts
 from inspection.requests.form_serializers import ImageFormSerializer, PartFormSerializer
 from inspection.requests.parsers import MultiPartParser
 from inspection.requests.uploads import framework_upload, read_submission
-from inspection.scoring import request_timing
+from inspection.scoring import deadlines, request_timing
+from mltasks.registry.deadline_queue import SlotRequest
 
 AUTHENTICATION_CLASSES = [StationKeyAuthentication, TokenAuthentication, SessionAuthentication]
 
@@ -47,6 +49,7 @@ class IntakeView(APIView):
     throttle_classes = [StationThrottle]
     more_statuses = {"POST": (411, 422, 507)}
     arrived = 0.0
+    waited = False
     _step_seconds: request_timing.StepTimes | None = None
     _admission_stack: ExitStack
 
@@ -61,8 +64,24 @@ class IntakeView(APIView):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Wait for admission here, where exceptions become answers. Raises Overloaded."""
         if request.method == "POST":
-            self._admission_stack.enter_context(admission.intake_admission.acquire())
+            self._admit(request)
         super().initial(request, *args, **kwargs)
+
+    def _admit(self, request: Request) -> None:
+        """Wait in the order of deadlines; the station's key, one indexed query, says which one applies.
+
+        A full line is refused before that query, and a sender without a valid key never waits.
+        """
+        admission.intake_admission.refuse_if_full()
+        self.perform_authentication(request)
+        self.check_permissions(request)
+        slot = self.slot_request()
+        self._admission_stack.enter_context(admission.intake_admission.acquire(slot))
+        self.waited = slot.waited
+
+    def slot_request(self) -> SlotRequest:
+        """Return the request for admission."""
+        return deadlines.slot_request(self.station, self.arrived)
 
     def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
         """Add the ``Server-Timing`` header if the request delivered an image."""
@@ -78,7 +97,7 @@ class IntakeView(APIView):
         with request_timing.record() as self._step_seconds:
             with request_timing.step(request_timing.RECEIVE):
                 submission = read_submission(framework_upload(request), form, self.station, self.arrived)
-            return intake.receive(submission)
+            return intake.receive(replace(submission, waited=self.waited))
 
     @property
     def station(self) -> Station:

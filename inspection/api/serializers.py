@@ -49,6 +49,8 @@ def inspection_json(inspection: Inspection) -> dict[str, Any]:
         "captured_at": inspection.captured_at and _TIME.to_representation(inspection.captured_at),
         "received_at": _TIME.to_representation(inspection.received_at),
         "bit_depth": inspection.bit_depth,
+        "deadline_ms": inspection.deadline_ms,
+        "deadline_kept": inspection.deadline_kept,
         "warnings": _bit_depth_warnings(inspection),
     }
 
@@ -78,6 +80,11 @@ class InspectionSerializer(serializers.ModelSerializer[Inspection]):
         "Null if no version scored the part.",
     )
     model_version = serializers.SlugRelatedField[Any](slug_field="number", read_only=True, allow_null=True)
+    deadline_kept = serializers.BooleanField(
+        read_only=True,
+        allow_null=True,
+        help_text="True if the verdict came within `deadline_ms` of the request's arrival; null without a deadline.",
+    )
     warnings = serializers.SerializerMethodField()
 
     class Meta:
@@ -100,6 +107,8 @@ class InspectionSerializer(serializers.ModelSerializer[Inspection]):
             "captured_at",
             "received_at",
             "bit_depth",
+            "deadline_ms",
+            "deadline_kept",
             "warnings",
         )
         read_only_fields = fields

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -22,7 +22,7 @@ from inspection.intake import admission, intake
 from inspection.models import Inspection, StationKey
 from inspection.requests.form_serializers import ImageFormSerializer, PartFormSerializer
 from inspection.requests.uploads import Upload, read_submission
-from inspection.scoring import request_timing
+from inspection.scoring import deadlines, request_timing
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +48,15 @@ def answer_post(intake_kind: Intake, upload: Upload, key: str) -> Response:
     arrived = time.perf_counter()
     steps: request_timing.StepTimes | None = None
     try:
-        with admission.intake_admission.acquire():
-            station_key = _authenticate(key)
+        admission.intake_admission.refuse_if_full()
+        station_key = _authenticate(key)
+        slot = deadlines.slot_request(station_key.station, arrived)
+        with admission.intake_admission.acquire(slot):
+            _count_request(station_key)
             with request_timing.record() as steps:
                 with request_timing.step(request_timing.RECEIVE):
                     submission = read_submission(upload, intake_kind.form, station_key.station, arrived)
-                part = intake.receive(submission)
+                part = intake.receive(replace(submission, waited=slot.waited))
             shown = intake_kind.to_json(part)
             response = Response(shown, intake_kind.status, headers=idempotency_replayed_header([part]))
     except Exception as error:
@@ -68,13 +71,16 @@ def answer_post(intake_kind: Intake, upload: Upload, key: str) -> Response:
 
 
 def _authenticate(key: str) -> StationKey:
-    """Return the key's row and count the request. Raises AuthenticationFailed and Throttled."""
+    """Return the key's row. Raises AuthenticationFailed."""
     try:
-        station_key = check_key(key)
+        return check_key(key)
     except AuthenticationFailed as error:
         error.auth_header = KeyParser.keyword  # type: ignore[attr-defined]
         raise
+
+
+def _count_request(station_key: StationKey) -> None:
+    """Count the request against the station's rate limit. Raises Throttled."""
     throttle, request = StationThrottle(), cast(Request, SimpleNamespace(auth=station_key))
     if not throttle.allow_request(request, None):  # type: ignore[arg-type]
         raise Throttled(throttle.wait())
-    return station_key

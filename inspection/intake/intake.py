@@ -15,7 +15,7 @@ from inspection.intake.submission import Submission
 from inspection.models import Inspection
 from inspection.products.station_bit_depths import StationBitDepth, product_bit_depth
 from inspection.refusals import DatabaseUnavailable, IdempotencyMismatch, InProgress
-from inspection.scoring import scoring, scoring_lease
+from inspection.scoring import deadlines, scoring, scoring_lease
 from inspection.scoring.request_timing import DATABASE, DECODE, STORE, step
 from mltasks.refusals import Refusal
 from mltasks.registry.fallback import ServingVersion
@@ -79,6 +79,7 @@ def _receive_new(submission: Submission) -> Inspection:
                 stored,
                 loaded.header,
                 bit_depth=loaded.bit_depth,
+                deadline_ms=deadlines.applied_deadline_ms(station),
                 bit_depth_before=depth.previous_depth if isinstance(depth, StationBitDepth) else None,
                 model_version=serving.version if serving else None,
             )
@@ -90,8 +91,11 @@ def _receive_new(submission: Submission) -> Inspection:
         return first
     if intake_steps.is_sharp_enough(loaded):
         thumbnail_queue.background_thumbnails.submit(stored.sha256, loaded, loaded.bit_depth)
-    decoded = scoring.DecodedImage(loaded, serving, submission.arrived, loading_failed)
-    return _require_decided(scoring.score(inspection, decoded))
+    slot = deadlines.slot_request(station, submission.arrived, waited=submission.waited)
+    decoded = scoring.DecodedImage(loaded, serving, submission.arrived, loading_failed, slot)
+    inspection = _require_decided(scoring.score(inspection, decoded))
+    deadlines.record_answer(inspection)
+    return inspection
 
 
 def _check_visible_size(loaded: decoding.LoadedImage, serving: ServingVersion) -> None:

@@ -19,7 +19,8 @@ from inspection.models import Product, Station
 class Submission:
     """Image of a part with its metadata, before it becomes a row.
 
-    ``arrived`` is the request's ``time.perf_counter``. ``filename`` is stored shortened, without NUL characters.
+    ``arrived`` is the request's ``time.perf_counter``; ``waited`` says that it waited for its admission. ``filename``
+    is stored shortened, without NUL characters.
     """
 
     image: BinaryIO
@@ -32,6 +33,7 @@ class Submission:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     idempotency_key: str = ""
     arrived: float = field(default_factory=time.perf_counter)
+    waited: bool = False
 
     @property
     def roi(self) -> str:

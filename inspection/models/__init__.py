@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from inspection.models.choices import PickStrategy, Reason, Verdict
+from inspection.models.choices import DeadlineAction, PickStrategy, Reason, Verdict
 from inspection.models.image_descriptors import Embedding, Fingerprint, ScoreMaps
 from inspection.models.inspections import Inspection, InspectionQuerySet
 from inspection.models.policy_changes import PolicyChange
@@ -15,6 +15,7 @@ from inspection.models.stations import Station, StationKey
 __all__ = [
     "Challenge",
     "ChallengeQuerySet",
+    "DeadlineAction",
     "Embedding",
     "Fingerprint",
     "Inspection",

@@ -30,6 +30,14 @@ class Reason(models.TextChoices):
     SCORING_FAILED = "scoring_failed", _("Scoring failed")
     AUDIT_SAMPLE = "audit_sample", _("Audit sample")
     DAMAGED_IMAGE = "damaged_image", _("The image file is damaged")
+    DEADLINE = "deadline", _("No time for scores before the deadline")
+
+
+class DeadlineAction(models.TextChoices):
+    """Answer to a part that would miss its deadline under load."""
+
+    LATE = "late", _("Answer late, with the model's verdict")
+    REVIEW = "review", _("Answer REVIEW in time, and score the part afterwards")
 
 
 class PickStrategy(models.TextChoices):

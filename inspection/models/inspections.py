@@ -146,6 +146,10 @@ class Inspection(models.Model):
     )
     decided_at = models.DateTimeField(null=True, blank=True)
     latency_ms = models.FloatField(null=True, blank=True, help_text=_("From the request's arrival to its verdict."))
+    # No positive field: its check would read the whole table at the migration, while parts wait.
+    deadline_ms = models.IntegerField(
+        null=True, blank=True, help_text=_("The deadline of the verdict that applied at intake.")
+    )
     resolved_at = models.DateTimeField(
         null=True, blank=True, db_column="settled_at", help_text=_("When a person's verdict resolved the part.")
     )
@@ -228,6 +232,13 @@ class Inspection(models.Model):
 
     def __str__(self) -> str:
         return self.part_id or self.original_filename or str(self.pk)
+
+    @property
+    def deadline_kept(self) -> bool | None:
+        """Return True if the verdict came within the deadline; None without a deadline or a verdict."""
+        if self.deadline_ms is None or self.latency_ms is None:
+            return None
+        return self.latency_ms <= self.deadline_ms
 
     @property
     def novelty_ratio(self) -> float | None:

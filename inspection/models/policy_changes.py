@@ -34,6 +34,8 @@ RECORDED_FIELDS = (
     "retrain_nightly",
     "retrain_at",
     "training_settings",
+    "deadline_ms",
+    "deadline_action",
     *promotion_policy.PROMOTION_FIELDS,
 )
 # Settings of the PostgreSQL transaction that the trigger reads.

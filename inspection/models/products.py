@@ -13,7 +13,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
-from inspection.models.choices import PickStrategy
+from inspection.models.choices import DeadlineAction, PickStrategy
 from inspection.models.policy_changes import policy_record_trigger
 from inspection.models.promotion_policy import PromotionPolicy
 from inspection.validators import validate_inner_share, validate_rate, validate_training_settings
@@ -49,6 +49,19 @@ NAN
 0
 X
 """
+# Longest deadline, in milliseconds: a part waits less for its admission.
+MAX_DEADLINE_MS = 60_000
+
+
+def deadline_field(help_text: Any) -> models.PositiveIntegerField[Any, Any]:
+    """Return the field of a deadline in milliseconds; empty for none."""
+    return models.PositiveIntegerField(
+        _("deadline (ms)"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(MAX_DEADLINE_MS)],
+        help_text=help_text,
+    )
 
 
 class Product(PromotionPolicy):
@@ -157,6 +170,20 @@ class Product(PromotionPolicy):
         validators=[MinValueValidator(1)],
         help_text=_("Pixels. Images and regions of interest with a shorter side are refused."),
     )
+    deadline_ms = deadline_field(
+        _("Time from a request's arrival to its verdict that stations rely on. Empty: no deadline.")
+    )
+    deadline_action = models.CharField(
+        _("parts that would miss it under load"),
+        max_length=10,
+        choices=DeadlineAction,
+        default=DeadlineAction.LATE,
+        db_default=DeadlineAction.LATE,
+        help_text=_(
+            "A part answered REVIEW in time has the reason “deadline”. A worker scores it afterwards; its verdict "
+            "stays."
+        ),
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -184,6 +211,9 @@ class Product(PromotionPolicy):
             ),
             models.CheckConstraint(
                 condition=Q(pick_strategy__in=PickStrategy.values), name="product_pick_strategy_is_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(deadline_action__in=DeadlineAction.values), name="product_deadline_action_is_known"
             ),
         ]
         triggers = [policy_record_trigger()]

@@ -6,7 +6,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 from rest_framework_api_key.models import AbstractAPIKey
 
-from inspection.models.products import Product, refuse_duplicate_name
+from inspection.models.products import Product, deadline_field, refuse_duplicate_name
 from inspection.validators import validate_roi
 from mltasks.vision.data.bit_depths import CAMERA_DEPTHS
 
@@ -40,6 +40,7 @@ class Station(models.Model):
             "Reviewers see the parts of this station first, unless other parts have waited for more than a day."
         ),
     )
+    deadline_ms = deadline_field(_("Time from a request's arrival to its verdict. Empty: the product's deadline."))
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -30,18 +30,21 @@ def create_product(
     escape_promise: float = EscapeRateGuarantee().rate,
     pick_strategy: str = PickStrategy.EXPECTED_COST,
     speed: str = BALANCED,
+    deadline_ms: int | None = None,
 ) -> Product:
     """Create a product with its registered model. Raises ValidationError.
 
     The name defaults to the slug as words. ``defect_rate`` is the line's share of defective parts, if known;
     ``escape_promise`` is the share of defective parts that may pass unreviewed; ``pick_strategy`` ranks the review
-    queue; ``speed`` says how much versions compute. An existing slug is an error too.
+    queue; ``speed`` says how much versions compute; ``deadline_ms`` is the deadline of a verdict. An existing slug is
+    an error too.
     """
     name = name or slug.replace("-", " ").replace("_", " ").capitalize()
     costs = {"fn_cost": fn_cost, "fp_cost": fp_cost}
     policy = {"defect_rate": defect_rate, "escape_promise": escape_promise, "pick_strategy": pick_strategy}
     training_settings = {} if speed == BALANCED else {"speed": speed}
-    return add(Product(slug=slug, name=name, training_settings=training_settings, **costs, **policy))
+    settings = {"training_settings": training_settings, "deadline_ms": deadline_ms}
+    return add(Product(slug=slug, name=name, **costs, **policy, **settings))
 
 
 def add(product: Product, *, by: User | None = None) -> Product:

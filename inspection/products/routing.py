@@ -13,7 +13,9 @@ from mltasks.vision.types import Costs, Scores
 
 VerdictName = Literal["PASS", "FAIL", "REVIEW"]
 ModelVerdictName = Literal["PASS", "FAIL"]
-ReasonName = Literal["low_confidence", "novel_anomaly", "no_model", "scoring_failed", "audit_sample", "damaged_image"]
+ReasonName = Literal[
+    "low_confidence", "novel_anomaly", "no_model", "scoring_failed", "audit_sample", "damaged_image", "deadline"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,11 @@ def decide(scores: Scores | None, policy: RoutingPolicy, *, audit_value: float, 
 def no_model(*, damaged: bool = False) -> Decision:
     """Return the decision on a part that no version scored."""
     return Decision("REVIEW", None, ("no_model", *(DAMAGED_IMAGE if damaged else ())))
+
+
+def no_time(*, damaged: bool = False) -> Decision:
+    """Return the decision on a part that would have missed its deadline, had it waited for its scores."""
+    return Decision("REVIEW", None, ("deadline", *(DAMAGED_IMAGE if damaged else ())))
 
 
 def audit_sample_value(inspection_id: UUID) -> float:

@@ -9,14 +9,21 @@ from inspection.models import Product, Station, StationKey
 
 
 def create_station(
-    product: Product, name: str, roi: str = "", *, urgent: bool = False, bit_depth: int | None = None
+    product: Product,
+    name: str,
+    roi: str = "",
+    *,
+    urgent: bool = False,
+    bit_depth: int | None = None,
+    deadline_ms: int | None = None,
 ) -> tuple[Station, str]:
     """Create a station and return it with its first key. Raises ValidationError.
 
     The key can't be shown again. ``roi`` is ``X,Y,W,H`` in upright pixels; parts of an ``urgent`` station are reviewed
-    before others. Without a ``bit_depth`` the station's images set it. An existing name is an error too.
+    before others. Without a ``bit_depth`` the station's images set it, without a ``deadline_ms`` the product's applies.
+    An existing name is an error too.
     """
-    station = Station(product=product, name=name, roi=roi, urgent=urgent, bit_depth=bit_depth)
+    station = Station(product=product, name=name, roi=roi, urgent=urgent, bit_depth=bit_depth, deadline_ms=deadline_ms)
     station.full_clean()
     try:
         with transaction.atomic():

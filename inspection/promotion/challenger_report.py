@@ -84,6 +84,8 @@ def verdict_without_audit(part: Inspection) -> str:
 
 def _load_rescores(challenge: Challenge) -> QuerySet[Rescore]:
     rows = Rescore.objects.by_challengers().filter(version=challenge.version, created_at__gte=challenge.created_at)
+    # No version decided these parts, so no verdict of theirs can agree or differ.
+    rows = rows.exclude(inspection__reasons__contains=[Reason.DEADLINE])
     if challenge.ended_at is not None:
         rows = rows.filter(created_at__lte=challenge.ended_at)
     return rows.select_related("inspection__station", "inspection__model_version").order_by("-created_at")[:MAX_PARTS]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -17,10 +17,11 @@ from inspection.models import Inspection, Product, Reason, Verdict
 from inspection.products import products, queue_ranking, routing
 from inspection.products.bands import routing_policy
 from inspection.products.routing import Decision
-from inspection.scoring import scoring_lease, verdict_record
+from inspection.scoring import deadlines, scoring_lease, verdict_record
 from inspection.scoring.request_timing import DATABASE, DECODE, SCORE, step
 from mltasks.models import ModelVersion
 from mltasks.registry import fallback, registry
+from mltasks.registry.deadline_queue import SlotRequest, SlotTooLate
 from mltasks.registry.fallback import ServingVersion
 from mltasks.vision.data import decoding
 from mltasks.vision.serving import heatmaps
@@ -39,13 +40,14 @@ class DecodedImage:
     """Image that intake decoded for the serving version, with the time of arrival.
 
     ``arrived`` is ``time.perf_counter``. ``serving`` is None without a champion. If ``loading_failed``, ``score`` tries
-    to load the champion again.
+    to load the champion again. ``slot_request`` says how long the part may wait to be scored.
     """
 
     loaded: decoding.LoadedImage
     serving: ServingVersion | None
     arrived: float
     loading_failed: bool = False
+    slot_request: SlotRequest = field(default_factory=SlotRequest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,13 +141,23 @@ def _compute_outcome(inspection: Inspection, decoded: DecodedImage | None) -> Sc
     with step(DECODE):
         size = serving.scorer.input_size
         loaded = decoded.loaded if decoded and decoded.serving else image_files.load_image(inspection, size)
-    return score_image(inspection, product, serving, loaded)
+    try:
+        return score_image(inspection, product, serving, loaded, decoded.slot_request if decoded else None)
+    except SlotTooLate:
+        return ScoringOutcome(routing.no_time(damaged=bool(loaded.damage)), serving.version, deferred=True)
 
 
 def score_image(
-    inspection: Inspection, product: Product, serving: ServingVersion, loaded: decoding.LoadedImage
+    inspection: Inspection,
+    product: Product,
+    serving: ServingVersion,
+    loaded: decoding.LoadedImage,
+    slot: SlotRequest | None = None,
 ) -> ScoringOutcome:
-    """Score a part's decoded image and decide by the settings of ``product``; nothing is written."""
+    """Score a part's decoded image and decide by the settings of ``product``; nothing is written.
+
+    Raises SlotTooLate if the ``slot`` gives up.
+    """
     version, scorer = serving
     # The bands of the version that scores, which may be a fallback version.
     policy = routing_policy(product, version)
@@ -153,7 +165,7 @@ def score_image(
     with step(DECODE):
         pixels = loaded.to_array(size)
     with step(SCORE):
-        scores, maps, embedding = scorer.predict(pixels)
+        scores, maps, embedding = scorer.predict(pixels, slot)
         packed = heatmaps.encode_heatmaps(maps, loaded.placement(size), size)
     audit_value = routing.audit_sample_value(inspection.pk)
     decision = routing.decide(scores, policy, audit_value=audit_value, damaged=bool(loaded.damage))
@@ -175,6 +187,8 @@ def _write_verdict(inspection: Inspection, outcome: ScoringOutcome, decoded: Dec
         written = verdict_record.write_verdict(
             inspection, fields, maps=outcome.packed_maps, embedding=outcome.embedding, space=outcome.embedding_space
         )
+    if decoded is not None:
+        deadlines.record_scoring(decoded.slot_request)
     if not written:
         logger.warning("The lease of %s was lost; its verdict was not written.", inspection.pk)
         inspection.refresh_from_db()

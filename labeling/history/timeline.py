@@ -10,7 +10,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from inspection.models import Inspection
+from inspection.models import Inspection, Reason
 from inspection.models.choices import verdict_label
 from labeling.models import Claim, DefectType, Label, Recheck, Review, Skip
 from mltasks.models import SnapshotItem
@@ -61,11 +61,20 @@ def _machine_events(part: Inspection, *, scored: bool) -> Iterator[TimelineEvent
     yield TimelineEvent(part.received_at, "upload", origin[Inspection.Source(part.source)], part.original_filename)
     if scored and part.decided_at and part.verdict:
         version = part.model_version
-        text = _("Decided {verdict} by version {number}") if version else _("Decided {verdict} without a model")
+        by_version = version and Reason.DEADLINE not in part.reasons
+        text = _("Decided {verdict} by version {number}") if by_version else _("Decided {verdict} without a model")
         text = text.format(verdict=verdict_label(part.verdict), number=version.number if version else "")
-        latency = part.latency_ms
-        detail = _("{time} ms after it arrived").format(time=f"{latency:.0f}") if latency is not None else ""
-        yield TimelineEvent(part.decided_at, part.verdict.lower(), text, detail)
+        yield TimelineEvent(part.decided_at, part.verdict.lower(), text, _latency_text(part))
+
+
+def _latency_text(part: Inspection) -> str:
+    if part.latency_ms is None:
+        return ""
+    text = _("{time} ms after it arrived").format(time=f"{part.latency_ms:.0f}")
+    if part.deadline_kept is None:
+        return text
+    kept = _("within the deadline of {limit} ms") if part.deadline_kept else _("after the deadline of {limit} ms")
+    return f"{text}, {kept.format(limit=part.deadline_ms)}"
 
 
 def _claim_events(part: Inspection) -> Iterator[TimelineEvent]:

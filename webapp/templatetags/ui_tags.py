@@ -188,6 +188,7 @@ def reason_texts(inspection: Inspection) -> list[str]:
 
 
 _REASON_TEXTS: dict[str, Any] = {
+    Reason.DEADLINE: gettext_lazy("There was no time for scores before the deadline, so the part goes to a person."),
     Reason.LOW_CONFIDENCE: gettext_lazy(
         "The model is unsure: a defect probability of {probability} is too high to pass and too low to fail."
     ),

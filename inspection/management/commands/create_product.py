@@ -1,7 +1,7 @@
 """Command ``create_product`` that creates a product and its registered model.
 
 ``create_product SLUG [--name NAME] [--fn-cost 5] [--fp-cost 1] [--defect-rate R] [--escape-promise 0.05]
-[--pick-strategy expected_cost] [--speed balanced]``
+[--pick-strategy expected_cost] [--speed balanced] [--deadline-ms MS]``
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from inspection.models import PickStrategy
 from inspection.products.products import create_product
 from mltasks.vision.speeds import BALANCED, SPEEDS
 
-OPTION_NAMES = ("name", "fn_cost", "fp_cost", "defect_rate", "escape_promise", "pick_strategy", "speed")
+OPTION_NAMES = ("name", "fn_cost", "fp_cost", "defect_rate", "escape_promise", "pick_strategy", "speed", "deadline_ms")
 
 
 class Command(BaseCommand):
@@ -49,6 +49,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--speed", choices=list(SPEEDS), default=BALANCED, help="How much the product's versions compute."
         )
+        parser.add_argument("--deadline-ms", type=int, help="Milliseconds until a verdict; default: no deadline.")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Create the product and print its slug."""

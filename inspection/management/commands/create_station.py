@@ -1,4 +1,4 @@
-"""Command ``create_station PRODUCT NAME [--roi X,Y,W,H] [--urgent]``."""
+"""Command ``create_station PRODUCT NAME [--roi X,Y,W,H] [--urgent] [--deadline-ms MS]``."""
 
 from __future__ import annotations
 
@@ -23,13 +23,15 @@ class Command(BaseCommand):
         parser.add_argument("name")
         parser.add_argument("--roi", default="", help="Region of interest X,Y,W,H in pixels of the upright image.")
         parser.add_argument("--urgent", action="store_true", help="Its parts are reviewed before other parts.")
+        parser.add_argument("--deadline-ms", type=int, help="Milliseconds until a verdict; default: the product's.")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Create the station and print its key."""
         missing = f"There is no product {options['product']!r}. Create it with create_product."
         product = require(Product.objects.filter(slug=options["product"]), missing)
         try:
-            _, key = create_station(product, options["name"], options["roi"], urgent=options["urgent"])
+            chosen = {name: options[name] for name in ("roi", "urgent", "deadline_ms")}
+            _, key = create_station(product, options["name"], **chosen)
         except ValidationError as error:
             raise CommandError(" ".join(error.messages)) from error
         self.stdout.write(key)

@@ -52,6 +52,7 @@ def product_form(**fields: str) -> dict[str, str]:
     costs |= dict.fromkeys(("gate_replay", "gate_champion_recall", "gate_cost"), "on")
     costs |= {"second_share": "0.05", "repeat_share": "0.02"}
     costs |= {"escape_promise": "0.05", "escape_confidence": "0.95", "pick_strategy": "expected_cost"}
+    costs |= {"deadline_action": "late"}
     return {"name": "Plate", "slug": "plate", "retrain_at": "02:00", "training_settings": "{}"} | costs | fields
 
 
@@ -202,6 +203,21 @@ def test_a_new_station_may_be_urgent(admin_client: Client, product: Product) -> 
     form = STATION_FORM | {"product": str(product.pk), "name": "line-5", "roi": "", "urgent": "on"}
     admin_client.post("/admin/inspection/station/add/", form)
     assert Station.objects.get().urgent
+
+
+def test_deadlines_are_set_and_a_products_are_recorded(
+    admin_client: Client, station: Station, receive: Receive
+) -> None:
+    receive()
+    page = f"/admin/inspection/station/{station.pk}/change/"
+    admin_client.post(page, STATION_FORM | {"roi": "", "deadline_ms": "60000"})
+    station.refresh_from_db()
+    assert station.deadline_ms == 60_000
+    form = product_form(deadline_ms="500", deadline_action="review", reason="The line got faster.")
+    admin_client.post(f"/admin/inspection/product/{station.product_id}/change/", form)
+    change = PolicyChange.objects.get(product=station.product_id, reason="The line got faster.")
+    assert (change.after["deadline_ms"], change.after["deadline_action"]) == (500, "review")
+    assert (change.before["deadline_ms"], change.before["deadline_action"]) == (None, "late")
 
 
 def test_a_new_stations_key_is_shown_once_and_works(admin_client: Client, product: Product) -> None:

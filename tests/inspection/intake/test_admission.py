@@ -14,6 +14,7 @@ from inspection.intake import admission
 from inspection.intake.admission import Admission
 from inspection.models import Inspection
 from inspection.refusals import Overloaded
+from mltasks.registry.deadline_queue import DeadlineQueue
 from tests.inspection.conftest import Sender, error_of
 
 
@@ -81,6 +82,36 @@ def test_an_image_too_many_is_answered_503_before_the_database_is_asked(
     assert error_of(answer) == (503, "overloaded") and not asked
     assert 1 <= int(answer["Retry-After"]) <= 30
     assert not Inspection.objects.exists()
+
+
+def test_who_has_no_valid_key_never_waits(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
+    house = Admission(1, 5, patience=10)
+    monkeypatch.setattr(admission, "intake_admission", house)
+    with house.acquire():
+        begun = time.monotonic()
+        for headers in ({}, {"Authorization": "Api-Key AAAAAAAA." + "b" * 32}):
+            assert sender.client.post("/api/v1/inspections/", headers=headers).status_code == 401
+        assert time.monotonic() - begun < 5
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_waits_holds_no_connection(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
+    house, connected, asked = Admission(1, 5, patience=10), list[bool](), threading.Event()
+    monkeypatch.setattr(admission, "intake_admission", house)
+
+    def take_turn() -> bool | None:
+        connected.append(connection.connection is not None)
+        asked.set()
+        return house._take_turn()
+
+    house._queue = DeadlineQueue(take_turn)
+    with house.acquire():
+        waiting = threading.Thread(target=sender.send)
+        waiting.start()
+        wait_until(asked, "The request never came.")
+    waiting.join(20)
+    assert not any(connected)
+    assert Inspection.objects.count() == 1, "It has a connection again once it is admitted."
 
 
 def test_who_reads_never_waits(sender: Sender, busy_process: ExitStack) -> None:

@@ -20,7 +20,7 @@ from tests.tiny_model import MakeVersion
 FIELDS = [
     "id", "product", "station", "part_id", "verdict", "reasons", "label", "defect_probability",
     "reconstruction_error", "anomaly_threshold", "novel_defect_suspected", "novelty", "model_version", "image_sha256",
-    "captured_at", "received_at", "bit_depth", "warnings",
+    "captured_at", "received_at", "bit_depth", "deadline_ms", "deadline_kept", "warnings",
 ]  # fmt: skip
 SEED_FIELDS = ["label", "defect_probability", "reconstruction_error", "anomaly_threshold", "novel_defect_suspected"]
 

@@ -71,6 +71,8 @@ def test_it_takes_the_speed() -> None:
         ["a", "--escape-promise", "0"],
         ["a", "--escape-promise", "1.1"],
         ["a", "--pick-strategy", "margin"],
+        ["a", "--deadline-ms", "0"],
+        ["a", "--deadline-ms", "60001"],
     ],
 )
 def test_it_refuses_a_product_that_can_not_be(arguments: list[str]) -> None:
@@ -122,6 +124,14 @@ def test_a_station_may_be_urgent(product: Product) -> None:
     assert dict(Station.objects.values_list("name", "urgent")) == {"line-9": True, "line-10": False}
 
 
+def test_products_and_stations_have_a_deadline() -> None:
+    run("create_product", "plate", "--deadline-ms", "500")
+    run("create_station", "plate", "line-9", "--deadline-ms", "200")
+    run("create_station", "plate", "line-10")
+    assert Product.objects.get().deadline_ms == 500
+    assert dict(Station.objects.values_list("name", "deadline_ms")) == {"line-9": 200, "line-10": None}
+
+
 def test_only_the_hash_of_a_key_is_kept(product: Product) -> None:
     _, key = create_station(product, "line-1")
     row = StationKey.objects.get()
@@ -136,6 +146,7 @@ def test_only_the_hash_of_a_key_is_kept(product: Product) -> None:
         (["phone-case", "no slug!"], "slug"),
         (["phone-case", "a", "--roi", "1,2,3"], "four integers"),
         (["phone-case", "a", "--roi", "0,0,0,5"], "above 0"),
+        (["phone-case", "a", "--deadline-ms", "0"], "greater than or equal to 1"),
         (["phone-case", "line-1"], "already"),
     ],
 )

@@ -83,6 +83,17 @@ def test_a_damaged_challenger_costs_nobody_anything(candidate: ModelVersion, mak
     assert shadow_scoring.score_pending_challenges() == 0, "Its files are not there."
 
 
+def test_a_part_that_no_version_had_time_for_is_no_disagreement(
+    candidate: ModelVersion, make_decided_part: MakePart
+) -> None:
+    running = shadow_scoring.start_challenge(candidate, by=None)
+    part = make_decided_part(PASS, None, "PASS", verdict="REVIEW", reasons=["deadline"])
+    make_rescore(candidate, part, PASS, "shadow")
+    make_rescore(candidate, make_decided_part(PASS, None, verdict="PASS"), PASS, "shadow")
+    read = challenger_report.load_report(running)
+    assert (read.scored, read.agreement.value, read.labeled, read.disagreements) == (1, 1.0, 0, [])
+
+
 def test_what_it_says_beside_the_verdicts_given(candidate: ModelVersion, make_decided_part: MakePart) -> None:
     running = shadow_scoring.start_challenge(candidate, by=None)
     seen = [

@@ -23,7 +23,7 @@ class ScriptedScorer:
         self.answers = list(answers)
         self.images: list[NDArray[np.uint8]] = []
 
-    def predict(self, picture: NDArray[np.uint8]) -> ScoredImage:
+    def predict(self, picture: NDArray[np.uint8], slot_request: object = None) -> ScoredImage:
         self.images.append(picture)
         answer = self.answers.pop(0)
         if isinstance(answer, Exception):

@@ -136,7 +136,7 @@ def test_who_lost_the_lease_writes_nothing(
     make_scripted_champion: Any, receive_deferred: ReceiveDeferred, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Overtaken(ScriptedScorer):
-        def predict(self, picture: Any) -> Any:
+        def predict(self, picture: Any, slot_request: object = None) -> Any:
             result = super().predict(picture)
             if self.answers:
                 make_lease_expire()

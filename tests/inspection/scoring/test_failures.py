@@ -95,7 +95,7 @@ def test_who_lost_the_lease_writes_nothing(
 
 def test_who_lost_the_lease_while_it_failed_stops(make_scripted_champion: Any, receive: Receive) -> None:
     class Thief(ScriptedScorer):
-        def predict(self, picture: NDArray[np.uint8]) -> ScoredImage:
+        def predict(self, picture: NDArray[np.uint8], slot_request: object = None) -> ScoredImage:
             Inspection.objects.update(lease_token=uuid.uuid4())
             return super().predict(picture)
 

@@ -53,9 +53,9 @@ def test_serving_and_training_see_the_same_bytes(
     seen: list[NDArray[np.uint8]] = []
     look = Scorer.predict
 
-    def watched(self: Scorer, image: NDArray[np.uint8]) -> ScoredImage:
+    def watched(self: Scorer, image: NDArray[np.uint8], slot_request: object = None) -> ScoredImage:
         seen.append(image.copy())
-        return look(self, image)
+        return look(self, image, slot_request)
 
     monkeypatch.setattr(Scorer, "predict", watched)
     answer = Sender(*create_station(product, "line-7", roi)).send(photo(image_format, orientation))

@@ -34,7 +34,7 @@ class FixedEmbeddingScorer(ScriptedScorer):
     input_size = InputSize(32, 32)
     embedding = unit_vector(0.5)
 
-    def predict(self, picture: Any) -> ScoredImage:
+    def predict(self, picture: Any, slot_request: object = None) -> ScoredImage:
         self.answers = [scores(0.5)]
         return super().predict(picture)
 
