@@ -16,7 +16,9 @@ from unfold.decorators import action
 
 from inspection.models import Station, StationKey
 from inspection.products import queue_ranking, stations
+from inspection.products.station_latency import station_latency
 from mltasks.admin.read_only import ReadOnlyAdmin, badge
+from mltasks.reports.report_text import format_share
 
 
 class StationKeyInline(TabularInline):
@@ -42,7 +44,7 @@ class StationAdmin(ModelAdmin):
     list_filter = ("product", "urgent")
     list_select_related = ("product",)
     search_fields = ("name",)
-    fields = ("product", "name", "roi", "bit_depth", "urgent", "deadline_ms")
+    fields = ("product", "name", "roi", "bit_depth", "urgent", "deadline_ms", "latency")
     inlines = (StationKeyInline,)
     actions = ("issue_keys",)
     actions_submit_line = ("issue_key",)
@@ -54,7 +56,7 @@ class StationAdmin(ModelAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Station | None = None) -> tuple[str, ...]:
         """Make name and product of an existing station read-only, because answers contain both."""
-        return ("product", "name") if obj else ()
+        return ("product", "name", "latency") if obj else ("latency",)
 
     def save_model(self, request: HttpRequest, obj: Station, form: Any, change: bool) -> None:
         """Save the station, and issue a new station's first key."""
@@ -80,6 +82,20 @@ class StationAdmin(ModelAdmin):
     def has_issue_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Return True if the user may add keys."""
         return isinstance(request.user, User) and request.user.has_perm("inspection.add_stationkey")
+
+    @admin.display(description=_("time to the verdict"))
+    def latency(self, station: Station) -> str:
+        """Return quantiles of the newest parts' latency, and the share of deadlines kept."""
+        measured = station_latency(station) if station.pk else None
+        if measured is None or not measured.parts:
+            return gettext("no parts yet")
+        text = gettext("p50 {p50:.0f} ms, p95 {p95:.0f} ms, p99 {p99:.0f} ms (last {parts} parts)")
+        text = text.format(p50=measured.p50, p95=measured.p95, p99=measured.p99, parts=measured.parts)
+        if measured.kept_share is None:
+            return text
+        return gettext("{latency}; deadlines kept: {share}").format(
+            latency=text, share=format_share(measured.kept_share)
+        )
 
     @admin.display(description=_("keys in use"), ordering="valid_keys")
     def keys_in_use(self, station: Any) -> int:

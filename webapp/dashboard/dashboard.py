@@ -13,6 +13,7 @@ from django.views.decorators.http import require_GET, require_POST
 from inspection.intake import intake
 from inspection.intake.submission import Submission
 from inspection.models import Product
+from inspection.products.station_latency import NEWEST_PARTS
 from inspection.web.selection import chosen_product
 from mltasks.refusals import Refusal
 from mltasks.vision.data.image_header import ImageError
@@ -94,9 +95,14 @@ def _summary_context(product: Product) -> dict[str, object]:
 
 
 def _activity_context(product: Product) -> dict[str, object]:
+    stations = dashboard_metrics.station_summaries(product)
+    latencies = dashboard_metrics.station_latencies(product, [row["station"] for row in stations])
     return {
         "product": product,
-        "stations": dashboard_metrics.station_summaries(product),
+        "latencies": latencies,
+        "longest_ms": dashboard_metrics.longest_latency_ms(latencies),
+        "max_parts": NEWEST_PARTS,
+        "stations": stations,
         "runs": dashboard_metrics.recent_runs(product),
     }
 

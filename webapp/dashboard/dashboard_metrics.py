@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -11,9 +12,11 @@ from django.db.models import Count, QuerySet
 from django.db.models.functions import TruncDate
 from django.utils import timezone
 
-from inspection.models import Inspection, Product, RemovedParts
+from inspection.models import Inspection, Product, RemovedParts, Station
 from inspection.products.bands import current_guarantee
 from inspection.products.part_identity import PartIdentities
+from inspection.products.station_latency import station_latency
+from inspection.scoring.deadlines import applied_deadline_ms
 from labeling.datasets import retraining
 from labeling.history import history
 from labeling.queue import queue_stats
@@ -27,6 +30,7 @@ MAX_RUNS_SHOWN = 5
 MIN_PROGRESS = 0.1
 # Past days hardly change; today is counted each time.
 PAST_DAYS_CACHE_SECONDS = 300
+LATENCY_CACHE_SECONDS = 15
 # Parts in progress at a promotion are decided within this time.
 PROMOTION_GRACE = timedelta(minutes=1)
 
@@ -125,6 +129,29 @@ def station_summaries(product: Product) -> list[dict[str, Any]]:
         {"station": station, "last": parts.filter(station=station).first(), "rate": rates.get(station.pk, 0)}
         for station in product.stations.all()
     ]
+
+
+def station_latencies(product: Product, stations: Iterable[Station]) -> list[dict[str, Any]]:
+    """Return each of the product's stations that has sent parts, with its deadline and its newest parts' latency.
+
+    Equal for LATENCY_CACHE_SECONDS: an open dashboard asks every few seconds.
+    """
+    key = f"latencies-{product.pk}"
+    rows: list[dict[str, Any]] | None = cache.get(key)
+    if rows is None:
+        measured = [(station, station_latency(station)) for station in stations]
+        rows = [
+            {"station": station, "latency": latency, "deadline_ms": applied_deadline_ms(station)}
+            for station, latency in measured
+            if latency.parts
+        ]
+        cache.set(key, rows, LATENCY_CACHE_SECONDS)
+    return rows
+
+
+def longest_latency_ms(latencies: list[dict[str, Any]]) -> float:
+    """Return the end of the axis that the charts of all stations share."""
+    return max((max(row["latency"].p99, row["deadline_ms"] or 0.0) for row in latencies), default=0.0)
 
 
 def _newer_candidate(version: ModelVersion) -> ModelVersion | None:

@@ -112,6 +112,13 @@ def kappa_bar(estimate: Estimate) -> dict[str, Any]:
     return {"value": value, "low": low, "high": high, "chance": chance} | _interval_marks(value, low, high, KAPPA_MIN)
 
 
+@register.inclusion_tag("parts/latency.html")
+def latency_bar(row: Mapping[str, Any], longest_ms: float) -> dict[str, Any]:
+    """Return p50 as a dot, p99 as the bar's end and the deadline as a line, in percent of ``longest_ms``."""
+    marks = {"dot": row["latency"].p50, "end": row["latency"].p99, "limit": row["deadline_ms"]}
+    return {name: None if at is None else round(100 * at / longest_ms, 2) for name, at in marks.items()}
+
+
 @register.inclusion_tag("parts/shares.html")
 def verdict_shares(passed: int, review: int, failed: int) -> dict[str, Any]:
     """Return three counts as the segments of one bar."""

@@ -21,6 +21,7 @@ from inspection.models import Inspection, PolicyChange, Product, Station, Statio
 from inspection.products import queue_ranking
 from inspection.tasks import order_queue
 from tests.inspection.conftest import Receive, Sender
+from tests.inspection.sample_images import jpeg
 from webapp.bootstrap.groups import make_groups
 
 ISSUE = "inspection_station_issue_key"
@@ -213,6 +214,9 @@ def test_deadlines_are_set_and_a_products_are_recorded(
     admin_client.post(page, STATION_FORM | {"roi": "", "deadline_ms": "60000"})
     station.refresh_from_db()
     assert station.deadline_ms == 60_000
+    receive(jpeg(seed=2))
+    shown = admin_client.get(page).content.decode()
+    assert re.search(r"p50 \d+ ms, p95 \d+ ms, p99 \d+ ms \(last 2 parts\); deadlines kept: 100", shown)
     form = product_form(deadline_ms="500", deadline_action="review", reason="The line got faster.")
     admin_client.post(f"/admin/inspection/product/{station.product_id}/change/", form)
     change = PolicyChange.objects.get(product=station.product_id, reason="The line got faster.")

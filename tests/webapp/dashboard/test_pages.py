@@ -10,12 +10,14 @@ from uuid import uuid4
 import pytest
 from django.apps import apps
 from django.contrib.auth.models import Group, User
+from django.core.cache import cache
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.utils import timezone
 
 from inspection.models import Inspection, Product
 from inspection.products.products import create_product
+from inspection.products.stations import create_station
 from labeling.models import Claim, DefectType, Label
 from labeling.queue import queue
 from labeling.review import review
@@ -169,6 +171,19 @@ def test_a_parts_page_tells_its_life(client: Client, product: Product, ada: User
         assert words in text
 
 
+def test_a_part_answered_at_its_deadline_says_so(client: Client, product: Product) -> None:
+    times = {"decided_at": timezone.now(), "latency_ms": 295.4, "deadline_ms": 300}
+    part = make_waiting_part(product, reasons=["deadline"], scoring_deferred=True, **times)
+    text = client.get(f"/inspections/{part.pk}/").content.decode()
+    for words in (
+        "no time for scores before the deadline",
+        "A worker computes them soon",
+        "Decided REVIEW without a model",
+    ):
+        assert words in text
+    assert "295 ms after it arrived, within the deadline of 300 ms" in text
+
+
 def test_a_part_is_corrected_and_taken_back(client: Client, product: Product) -> None:
     found = make_waiting_part(product)
     client.post(f"/inspections/{found.pk}/correct/", {"verdict": "FAIL", "defect_type": "scratch"})
@@ -290,6 +305,20 @@ def test_the_dashboard_costs_few_queries(client: Client, product: Product, djang
         client.get("/")
     with django_assert_max_num_queries(16):
         client.get("/inspections/")
+
+
+def test_the_dashboard_shows_each_stations_latency(client: Client, product: Product) -> None:
+    station, _ = create_station(product, "line-1", deadline_ms=150)
+    create_station(product, "line-without-parts")
+    assert b"latency-title" not in client.get("/").content
+    cache.clear()
+    for latency in (100, 120, 200):
+        make_waiting_part(product, station=station, latency_ms=latency, deadline_ms=150)
+    page = client.get("/").content.decode()
+    row = page[page.index("latency-title") :]
+    for figure in (">120<", ">192<", ">198<", ">150<"):
+        assert figure in row
+    assert "66.7" in row.replace("\N{NO-BREAK SPACE}", " ") and "line-without-parts" not in row
 
 
 def test_too_many_wrong_passwords_are_told_to_wait(product: Product, ada: User, settings: Any) -> None:
