@@ -1,0 +1,46 @@
+"""Drawn parts with a full graph's answers: good parts pass, others do not."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import io
+from pathlib import Path
+
+from mltasks.vision.fast_path.held_out import AnsweredImage
+from mltasks.vision.fast_path.learn import LearningTask
+from mltasks.vision.serving.escape_guarantee import EscapeRateGuarantee
+from mltasks.vision.serving.screening_certificate import ScreeningTerms
+from mltasks.vision.types import DEFECT, GOOD, InputSize, Sample
+from tests.tiny_model import small_parts
+
+SIZE = InputSize(64, 64)
+# Eight parts prove 0.35 at 0.95.
+LOOSE = ScreeningTerms(EscapeRateGuarantee(0.35, 0.95), EscapeRateGuarantee(rate=1), "none", 0)
+
+
+@functools.cache
+def _jpegs() -> list[tuple[bool, bytes]]:
+    encoded = []
+    for part in small_parts(29, good=40, scratch=20, excess=20):
+        stream = io.BytesIO()
+        part.image.save(stream, "JPEG", quality=92)
+        encoded.append((part.kind.value == "good", stream.getvalue()))
+    return encoded
+
+
+def drawn_answers(folder: Path) -> list[AnsweredImage]:
+    """Eighty drawn parts of the same kinds as the tiny version's."""
+    images = []
+    for number, (good, content) in enumerate(_jpegs()):
+        path = folder / f"{number}.jpg"
+        path.write_bytes(content)
+        sha256 = hashlib.sha256(content).hexdigest()
+        sample = Sample(path.name, sha256, path, GOOD if good else DEFECT, f"part {number}")
+        images.append(AnsweredImage(sample, passed=good))
+    return images
+
+
+def drawn_task(folder: Path, full_graph: Path, terms: ScreeningTerms = LOOSE) -> LearningTask:
+    """The drawn parts, to be learned beside a version's directory."""
+    return LearningTask(drawn_answers(folder), full_graph, SIZE, terms)
