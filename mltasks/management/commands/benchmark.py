@@ -1,4 +1,4 @@
-"""Command ``benchmark NAME --data DIR``: measure the recipe by one protocol.
+"""Command ``benchmark NAME [--data DIR]``: measure the recipe by one protocol.
 
 Prints each row as it is measured, then a table and JSON.
 """
@@ -19,8 +19,8 @@ from tqdm import tqdm
 from mltasks.vision.types import Progress
 
 PROTOCOL_NAMES = (
-    "phone-cases, all-types-known, novelty, leave-one-type-out, learning-curve, localisation, serving-graph "
-    "or backbones"
+    "phone-cases, all-types-known, novelty, leave-one-type-out, learning-curve, localisation, serving-graph, "
+    "backbones or fast-path"
 )
 
 
@@ -32,7 +32,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("name", help=PROTOCOL_NAMES)
-        parser.add_argument("--data", type=Path, required=True, help="folder with good/ and one folder per defect type")
+        parser.add_argument(
+            "--data", type=Path, help="folder with good/ and one folder per defect type; fast-path draws parts without"
+        )
         parser.add_argument("--masks", type=Path, help="for localisation: masks of the defects, TYPE/STEM.png")
         parser.add_argument("--repeats", type=int, help="number of the protocol's repeats, seeds, folds or rounds")
         parser.add_argument(
