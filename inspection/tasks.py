@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from celery import shared_task
+import logging
+import subprocess
+import sys
 
+from celery import shared_task
+from django.conf import settings
+
+from inspection.fast_path import evidence
 from inspection.models import Product, Replay
 from inspection.products import part_identity
 from inspection.promotion import auto_promotion, shadow_scoring
 from inspection.scoring import deferred_scoring, score_recovery
 from mltasks.runs import supervision
+
+logger = logging.getLogger(__name__)
 
 
 @shared_task(name="inspection.tasks.sweep")
@@ -21,6 +29,22 @@ def recover_scoring() -> None:
 def score_deferred_parts() -> None:
     """Compute the scores of parts that were answered before them."""
     deferred_scoring.score_deferred_parts()
+
+
+@shared_task(name="inspection.tasks.check_fast_paths")
+def check_fast_paths() -> None:
+    """Switch off fast paths whose certificate the full graph's later answers refute."""
+    evidence.switch_off_refuted()
+
+
+@shared_task(name="inspection.tasks.learn_fast_paths")
+def learn_fast_paths() -> None:
+    """Learn the fast path of each product that has none for its champion, in a process of its own: torch."""
+    for product in evidence.products_to_learn():
+        command = [sys.executable, "manage.py", "fast_path", product.slug, "learn"]
+        done = subprocess.run(command, cwd=settings.BASE_DIR, capture_output=True, text=True, check=False)  # noqa: S603
+        if done.returncode:
+            logger.warning("%s has no fast path: %s", product, done.stderr.strip().rpartition("\n")[2])
 
 
 @shared_task(name="inspection.tasks.count_part_ids")

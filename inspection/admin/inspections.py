@@ -19,6 +19,7 @@ from mltasks.reports.report_text import percent
 
 VERDICT_BADGES = {Verdict.PASS: "good", Verdict.FAIL: "bad", Verdict.REVIEW: "busy"}
 DECISION_SECTION = ("verdict", "reasons", "model_verdict", "defect_probability", "model_version")
+FAST_PATH_SECTION = ("fast_path", "screening_logit", "full_graph_passes")
 NOVELTY_SECTION = (
     "novel_defect_suspected",
     "novelty",
@@ -65,7 +66,7 @@ class InspectionAdmin(PartColumns):
         "received_at",
     )
     list_display_links = ("thumbnail", "part")
-    list_filter = ("verdict", "product", "state", "source", "novel_defect_suspected")
+    list_filter = ("verdict", "product", "state", "source", "novel_defect_suspected", "full_graph_passes")
     list_select_related = ("product", "station__product", "model_version", "uploaded_by")
     list_per_page = 50
     search_fields = ("part_id__exact", "image_sha256__exact")
@@ -86,6 +87,7 @@ class InspectionAdmin(PartColumns):
             },
         ),
         (_("Decision"), {"fields": (*DECISION_SECTION, *NOVELTY_SECTION)}),
+        (_("Fast path"), {"fields": FAST_PATH_SECTION}),
         (_("Times"), {"fields": TIMES_SECTION}),
         (_("Image"), {"fields": IMAGE_SECTION}),
         (_("Scoring"), {"fields": SCORING_SECTION}),

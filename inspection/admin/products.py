@@ -7,12 +7,17 @@ from typing import Any
 from django.contrib import admin
 from django.contrib.auth.models import User
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from rest_framework_api_key.models import APIKey
 from unfold.admin import ModelAdmin
 
 from inspection.admin.product_form import ProductForm
+from inspection.fast_path.evidence import leaked_parts
+from inspection.fast_path.fast_path_text import fast_path_sentences
 from inspection.models import Product
 from inspection.models.promotion_policy import GATE_FIELDS
 from inspection.products import products
@@ -44,6 +49,7 @@ class ProductAdmin(ModelAdmin):
                 )
             },
         ),
+        (_("Fast path"), {"fields": ("fast_path_enabled", "fast_path_leak", "fast_path_report")}),
         (_("Review queue"), {"fields": ("pick_strategy",)}),
         (_("Accepted images"), {"fields": ("min_image_side",)}),
         (_("Deadline of verdicts"), {"fields": ("deadline_ms", "deadline_action")}),
@@ -68,7 +74,7 @@ class ProductAdmin(ModelAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Product | None = None) -> tuple[str, ...]:
         """Make the slug of an existing product read-only, because clients know the product by it."""
-        computed = ("shared_ids", "current_guarantee")
+        computed = ("shared_ids", "current_guarantee", "fast_path_report")
         return ("slug", *computed) if obj else computed
 
     @admin.display(description=_("guarantee of the champion"))
@@ -77,6 +83,18 @@ class ProductAdmin(ModelAdmin):
         version = registry.champion(product.registered_model) if product.pk else None
         guarantee = current_guarantee(product, version) if version else None
         return guarantee_note(guarantee) if guarantee else gettext("none yet")
+
+    @admin.display(description=_("state of the fast path"))
+    def fast_path_report(self, product: Product) -> SafeString:
+        """Return state, certificate and later answers, with a link to the parts to contain."""
+        version = registry.champion(product.registered_model) if product.pk else None
+        text = format_html_join("", "<p>{}</p>", ((sentence,) for sentence in fast_path_sentences(product, version)))
+        if product.fast_path is None or not leaked_parts(product.fast_path).exists():
+            return text
+        address = reverse("admin:inspection_inspection_changelist")
+        query = f"product__id__exact={product.pk}&full_graph_passes__exact=0"
+        title = gettext("Parts that the full model would not have passed")
+        return text + format_html('<p><a href="{}?{}">{}</a></p>', address, query, title)
 
     @admin.display(description=_("part ids shared by too many images"))
     def shared_ids(self, product: Product) -> str:

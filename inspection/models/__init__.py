@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from inspection.models.choices import DeadlineAction, PickStrategy, Reason, Verdict
+from inspection.models.fast_paths import FastPath
 from inspection.models.image_descriptors import Embedding, Fingerprint, ScoreMaps
 from inspection.models.inspections import Inspection, InspectionQuerySet
 from inspection.models.policy_changes import PolicyChange
@@ -17,6 +18,7 @@ __all__ = [
     "ChallengeQuerySet",
     "DeadlineAction",
     "Embedding",
+    "FastPath",
     "Fingerprint",
     "Inspection",
     "InspectionQuerySet",

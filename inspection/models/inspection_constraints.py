@@ -140,6 +140,14 @@ _QUEUE_INDEXES = [
     Index(fields=["lease_expires_at"], name="inspection_unscored", condition=Q(state="pending")),
     # Deferred scoring: parts that were answered before their scores, oldest first.
     Index(fields=["received_at"], name="inspection_deferred", condition=Q(scoring_deferred=True)),
+    # Parts that a fast path passed, counted by the full graph's later answer.
+    Index(
+        fields=["fast_path", "full_graph_passes"],
+        name="inspection_by_fast_path",
+        condition=Q(fast_path__isnull=False),
+    ),
+    # Of these, the parts that the full graph would not have passed, newest first.
+    Index(fields=["product", *_NEWEST_FIRST], name="inspection_leaked", condition=Q(full_graph_passes=False)),
 ]
 
 _IMAGE_INDEXES = [

@@ -131,6 +131,22 @@ class Inspection(models.Model):
         help_text=_("Answered before its scores were computed; a worker computes them. The verdict stays."),
     )
 
+    fast_path = models.ForeignKey(
+        "inspection.FastPath",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        db_index=False,
+        related_name="inspections",
+        help_text=_("The fast path that passed the part without the full model."),
+    )
+    screening_logit = models.FloatField(
+        null=True, blank=True, help_text=_("The fast path's score of a part that it passed.")
+    )
+    full_graph_passes = models.BooleanField(
+        null=True, blank=True, help_text=_("Whether the full model, asked later, would have passed the part too.")
+    )
+
     verdict = models.CharField(max_length=6, choices=Verdict, null=True, blank=True)  # noqa: DJ001 (no verdict yet)
     reasons = ArrayField(models.CharField(max_length=20, choices=Reason), default=list, blank=True)
     model_verdict = models.CharField(  # noqa: DJ001 (no model, no verdict)

@@ -28,6 +28,8 @@ RECORDED_FIELDS = (
     "escape_confidence",
     "audit_share",
     "fail_audit_share",
+    "fast_path_enabled",
+    "fast_path_leak",
     "second_share",
     "repeat_share",
     "pick_strategy",

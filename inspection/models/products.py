@@ -108,6 +108,37 @@ class Product(PromotionPolicy):
         default=0.01,
         help_text=_("Share of the sure FAIL parts that a person reviews blind, to find false alarms."),
     )
+    fast_path_enabled = models.BooleanField(
+        _("fast path"),
+        blank=True,
+        default=False,
+        db_default=False,
+        help_text=_(
+            "A small network passes plainly good parts alone; a worker scores these parts later. It starts once it has "
+            "been learned from enough stored parts, and is learned again at night after a promotion."
+        ),
+    )
+    fast_path_leak = models.FloatField(
+        _("share that the fast path may let through"),
+        blank=True,  # a form without this field leaves the value unchanged
+        default=0.01,
+        db_default=0.01,
+        validators=[validate_inner_share],
+        help_text=_(
+            "At most this share of the parts that the full model does not pass are passed by the fast path, with 95 % "
+            "confidence. 0.01 needs 299 such parts."
+        ),
+    )
+    fast_path = models.ForeignKey(
+        "inspection.FastPath",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        editable=False,
+        db_index=False,
+        related_name="+",
+        help_text=_("The newest learned fast path. It serves only its own version and bands."),
+    )
     second_share = share_field(
         _("share of double reviews"),
         default=0.05,
@@ -206,6 +237,9 @@ class Product(PromotionPolicy):
             share_constraint("audit_share", "product_audit_share_is_a_share"),
             share_constraint("fail_audit_share", "product_fail_audit_share_is_a_share"),
             models.CheckConstraint(
+                condition=Q(fast_path_leak__gt=0, fast_path_leak__lt=1), name="product_fast_path_leak_is_a_share"
+            ),
+            models.CheckConstraint(
                 condition=Q(second_share__gte=0, repeat_share__gte=0, second_share__lte=1 - F("repeat_share")),
                 name="product_judges_a_part_again_once",
             ),
@@ -243,6 +277,11 @@ class Product(PromotionPolicy):
     def escape_guarantee(self) -> EscapeRateGuarantee:
         """Return the guaranteed bound of the escape rate."""
         return EscapeRateGuarantee(rate=self.escape_promise, confidence=self.escape_confidence)
+
+    @property
+    def leak_guarantee(self) -> EscapeRateGuarantee:
+        """Return the bound of the share that the fast path passes of the parts that the full graph does not pass."""
+        return EscapeRateGuarantee(rate=self.fast_path_leak)
 
     def train_config(self) -> TrainConfig:
         """Return the config of the product's next training run."""

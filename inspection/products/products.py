@@ -80,6 +80,8 @@ def settings_at(product: Product, moment: datetime) -> Product:
     for change in product.policy_changes.filter(created_at__gt=moment).order_by("-created_at", "-id"):
         for name, value in change.before.items():
             setattr(then, name, value)
+    # Learned meanwhile, it would change the full graph's bands.
+    then.fast_path = product.fast_paths.filter(created_at__lte=moment).first()
     return then
 
 

@@ -76,6 +76,16 @@ def decide(scores: Scores | None, policy: RoutingPolicy, *, audit_value: float, 
     return Decision(model_verdict, model_verdict, (), share)
 
 
+def fast_pass(policy: RoutingPolicy) -> Decision:
+    """Return the decision on a part that the fast path passes; the full graph gives its model verdict later."""
+    return Decision("PASS", None, (), policy.audit_share)
+
+
+def may_be_audited(policy: RoutingPolicy, audit_value: float) -> bool:
+    """Return True if the part belongs to the audit sample, whatever its verdict. The fast path answers no such part."""
+    return audit_value < max(policy.audit_share, policy.fail_audit_share)
+
+
 def no_model(*, damaged: bool = False) -> Decision:
     """Return the decision on a part that no version scored."""
     return Decision("REVIEW", None, ("no_model", *(DAMAGED_IMAGE if damaged else ())))

@@ -19,7 +19,7 @@ from inspection.images import image_files
 from inspection.models import Inspection, Product, ScoreMaps, Verdict
 from inspection.models.inspection_constraints import SCORE_FIELDS
 from inspection.products import products, queue_ranking
-from inspection.scoring import part_embeddings, scoring, scoring_lease
+from inspection.scoring import part_embeddings, scoring, scoring_lease, screening
 from inspection.scoring.scoring import ScoringOutcome
 from mltasks.registry import fallback, scorers
 from mltasks.storage.store_errors import StoreUnreachable
@@ -100,7 +100,8 @@ def _write_scores(part: Inspection, outcome: ScoringOutcome) -> bool:
 def _missing_fields(part: Inspection, outcome: ScoringOutcome) -> dict[str, Any]:
     fields = scoring.decision_fields(outcome)
     missing = {name: fields[name] for name in SCORE_FIELDS if getattr(part, name) is None}
-    return {**missing, "model_version": outcome.version, "scoring_deferred": False}
+    later = {"full_graph_passes": screening.full_graph_passes(part, outcome.version, outcome.scores)}
+    return {**missing, **later, "model_version": outcome.version, "scoring_deferred": False}
 
 
 def _rank_again(product: Product, part: Inspection) -> None:

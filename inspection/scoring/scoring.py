@@ -17,8 +17,9 @@ from inspection.models import Inspection, Product, Reason, Verdict
 from inspection.products import products, queue_ranking, routing
 from inspection.products.bands import routing_policy
 from inspection.products.routing import Decision
-from inspection.scoring import deadlines, scoring_lease, verdict_record
+from inspection.scoring import deadlines, scoring_lease, screening, verdict_record
 from inspection.scoring.request_timing import DATABASE, DECODE, SCORE, step
+from inspection.scoring.screening import Screened
 from mltasks.models import ModelVersion
 from mltasks.registry import fallback, registry
 from mltasks.registry.deadline_queue import SlotRequest, SlotTooLate
@@ -56,6 +57,7 @@ class ScoringOutcome:
 
     ``embedding`` is a vector in ``embedding_space``, or None for versions without embeddings. If ``deferred``, the
     decision came before the scores: ``deferred_scoring`` computes those that are missing, with ``version``.
+    ``screened`` is set if the fast path passed the part.
     """
 
     decision: Decision
@@ -65,6 +67,7 @@ class ScoringOutcome:
     embedding: NDArray[np.float32] | None = None
     embedding_space: str = ""
     deferred: bool = False
+    screened: Screened | None = None
 
 
 def score(inspection: Inspection, decoded: DecodedImage | None = None) -> Inspection:
@@ -141,10 +144,36 @@ def _compute_outcome(inspection: Inspection, decoded: DecodedImage | None) -> Sc
     with step(DECODE):
         size = serving.scorer.input_size
         loaded = decoded.loaded if decoded and decoded.serving else image_files.load_image(inspection, size)
+        pixels = loaded.to_array(size)
     try:
-        return score_image(inspection, product, serving, loaded, decoded.slot_request if decoded else None)
+        return _fast_pass(inspection, product, serving, loaded, pixels, decoded) or score_image(
+            inspection, product, serving, loaded, decoded.slot_request if decoded else None, pixels
+        )
     except SlotTooLate:
         return ScoringOutcome(routing.no_time(damaged=bool(loaded.damage)), serving.version, deferred=True)
+
+
+def _fast_pass(
+    inspection: Inspection,
+    product: Product,
+    serving: ServingVersion,
+    loaded: decoding.LoadedImage,
+    pixels: NDArray[np.uint8],
+    decoded: DecodedImage | None,
+) -> ScoringOutcome | None:
+    """Return the fast path's PASS; None if the full graph has to answer.
+
+    After a crash the full graph answers: a verdict of the fast path is synced before it is answered, so a part without
+    a verdict may have been answered by the full graph alone.
+    """
+    if decoded is None:
+        return None
+    with step(SCORE):
+        screened = screening.try_fast_path(inspection, serving.version, loaded, pixels, decoded.slot_request)
+    if screened is None:
+        return None
+    decision = routing.fast_pass(routing_policy(product, serving.version))
+    return ScoringOutcome(decision, serving.version, deferred=True, screened=screened)
 
 
 def score_image(
@@ -153,17 +182,20 @@ def score_image(
     serving: ServingVersion,
     loaded: decoding.LoadedImage,
     slot: SlotRequest | None = None,
+    pixels: NDArray[np.uint8] | None = None,
 ) -> ScoringOutcome:
-    """Score a part's decoded image and decide by the settings of ``product``; nothing is written.
+    """Score a part's decoded image by the full graph and decide by the settings of ``product``; nothing is written.
 
-    Raises SlotTooLate if the ``slot`` gives up.
+    ``pixels`` are the image at the version's input size, if the caller has them. Raises SlotTooLate if the ``slot``
+    gives up.
     """
     version, scorer = serving
     # The bands of the version that scores, which may be a fallback version.
     policy = routing_policy(product, version)
     size = scorer.input_size
-    with step(DECODE):
-        pixels = loaded.to_array(size)
+    if pixels is None:
+        with step(DECODE):
+            pixels = loaded.to_array(size)
     with step(SCORE):
         scores, maps, embedding = scorer.predict(pixels, slot)
         packed = heatmaps.encode_heatmaps(maps, loaded.placement(size), size)
@@ -211,6 +243,8 @@ def decision_fields(outcome: ScoringOutcome) -> dict[str, Any]:
         "novelty": scores and scores.novelty,
         "model_version": outcome.version,
         "scoring_deferred": outcome.deferred,
+        "fast_path": outcome.screened and outcome.screened.fast_path,
+        "screening_logit": outcome.screened and outcome.screened.logit,
     }
 
 

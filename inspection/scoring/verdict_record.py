@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from django.db import connection
-from django.db.models import UUIDField
+from django.db.models import Model, UUIDField
 from numpy.typing import NDArray
 
 from inspection.models import Embedding, Inspection
@@ -40,7 +40,7 @@ def write_verdict(
     Returns False and writes nothing if the lease was lost. Raises ValueError for a part without a lease.
     """
     decided = {**fields, **NO_LEASE}
-    stored = decided | {"model_version": fields["model_version"] and fields["model_version"].pk}
+    stored = {name: value.pk if isinstance(value, Model) else value for name, value in decided.items()}
     update, values = _update(tuple(decided)).bind(stored, part=inspection.pk, token=require_token(inspection))
     same_version = stored["model_version"] is not None and stored["model_version"] == inspection.model_version_id
     repeatable = same_version and not stored["scoring_deferred"]

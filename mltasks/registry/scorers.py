@@ -31,7 +31,12 @@ def _load_scorer(version: ModelVersion, acquire_slot: AcquireSlot) -> Scorer:
 
 
 def _load_for_serving(version: ModelVersion) -> Scorer:
-    return _load_scorer(version, _host_semaphore(Path(settings.VAR) / "turns", settings.SCORING_IMAGES).acquire)
+    return _load_scorer(version, host_semaphore().acquire)
+
+
+def host_semaphore() -> HostSemaphore:
+    """Return the process's slots of serving: one queue for the images of all versions and fast paths."""
+    return _host_semaphore(Path(settings.VAR) / "turns", settings.SCORING_IMAGES)
 
 
 @cache

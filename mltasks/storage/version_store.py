@@ -10,18 +10,29 @@ import shutil
 import tarfile
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 from django.conf import settings
 
-from mltasks.models import ModelVersion
 from mltasks.storage import object_store
 from mltasks.vision.serving import bundle
 
 logger = logging.getLogger(__name__)
 
 
-def ensure_local(version: ModelVersion) -> Path:
+class StoredDirectory(Protocol):
+    """Row of a directory below VERSIONS_DIR: a version, or another row with files of the same kind."""
+
+    sha256: str
+    # Name below VERSIONS_DIR
+    bundle: str
+
+    @property
+    def path(self) -> Path:
+        """Return the directory on this machine."""
+
+
+def ensure_local(version: StoredDirectory) -> Path:
     """Return the version's directory on this machine; fetch and verify it if it is missing.
 
     Raises BundleCorrupt if the store has no such version or a damaged one, and StoreUnreachable.
@@ -59,7 +70,7 @@ def remove(name: str) -> None:
     object_store.unpublish(_object_name(name))
 
 
-def _fetch(version: ModelVersion, path: Path) -> None:
+def _fetch(version: StoredDirectory, path: Path) -> None:
     name = _object_name(version.bundle)
     with object_store.version_scratch_folder() as folder, (folder / "packed").open("w+b") as file:
         try:
@@ -74,11 +85,11 @@ def _fetch(version: ModelVersion, path: Path) -> None:
             ) from error
         except (ValueError, bundle.BundleCorrupt) as error:
             raise bundle.BundleCorrupt(
-                f"{name} in the store is not version {version.number}: {error}. Restore it from a backup of the "
+                f"{name} in the store is not {version}: {error}. Restore it from a backup of the "
                 "bucket, run `manage.py fill_store --replace` on the machine that trained it, or promote another "
                 "version."
             ) from error
-    logger.info("Fetched version %d: %s", version.number, name)
+    logger.info("Fetched %s: %s", version, name)
 
 
 def _object_name(name: str) -> str:

@@ -9,10 +9,17 @@ TASK_ROUTES = {
     "inspection.tasks.execute_replay": {"queue": "replay"},
     "inspection.tasks.score_deferred": {"queue": "replay"},
     "inspection.tasks.shadow": {"queue": "replay"},
+    "inspection.tasks.learn_fast_paths": {"queue": "replay"},
 }
 BEAT_SCHEDULE = {
     "score-what-a-crash-left": {"task": "inspection.tasks.sweep", "schedule": 15.0, "options": {"expires": 15}},
     "score-answered-parts": {"task": "inspection.tasks.score_deferred", "schedule": 5.0, "options": {"expires": 5}},
+    "check-fast-paths": {"task": "inspection.tasks.check_fast_paths", "schedule": 60.0, "options": {"expires": 60}},
+    "learn-fast-paths": {
+        "task": "inspection.tasks.learn_fast_paths",
+        "schedule": crontab(hour="4", minute="0"),  # after the nightly training, local time
+        "options": {"expires": 3600},
+    },
     "count-part-ids": {"task": "inspection.tasks.count_part_ids", "schedule": 3600.0, "options": {"expires": 3600}},
     "order-the-queues": {"task": "inspection.tasks.order_queue", "schedule": 15.0, "options": {"expires": 15}},
     "score-by-challengers": {"task": "inspection.tasks.shadow", "schedule": 5.0, "options": {"expires": 5}},

@@ -81,6 +81,7 @@ class PlantCollector(Collector):
         yield self._inspections(products)
         yield from self._queue(products)
         yield self._deferred()
+        yield from self._fast_path(products)
         yield self._runs()
         yield self._precisions()
 
@@ -108,6 +109,21 @@ class PlantCollector(Collector):
     def _deferred(self) -> Metric:
         waiting = Inspection.objects.scoring_deferred().count()
         return GaugeMetricFamily("second_look_scoring_deferred", "Answered parts whose scores come later.", waiting)
+
+    def _fast_path(self, products: dict[int, str]) -> Iterator[Metric]:
+        passed = GaugeMetricFamily(
+            "second_look_fast_path_parts", "Parts passed by the product's fast path.", labels=["product"]
+        )
+        leaks = GaugeMetricFamily(
+            "second_look_fast_path_leaks",
+            "Parts passed by the product's fast path that the full model would not have passed.",
+            labels=["product"],
+        )
+        for product in Product.objects.filter(fast_path__isnull=False).order_by("pk"):
+            parts = Inspection.objects.filter(fast_path=product.fast_path_id)
+            passed.add_metric([products[product.pk]], parts.count())
+            leaks.add_metric([products[product.pk]], parts.filter(full_graph_passes=False).count())
+        yield from (passed, leaks)
 
     def _runs(self) -> Metric:
         family = GaugeMetricFamily("second_look_training_runs", "Training runs by state.", labels=["state"])

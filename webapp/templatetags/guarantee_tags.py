@@ -6,6 +6,7 @@ from typing import Any
 
 from django import template
 
+from inspection.fast_path.fast_path_text import fast_path_sentences
 from inspection.models import Product
 from inspection.products.bands import current_guarantee as guarantee_of
 from inspection.products.bands import product_bands
@@ -29,6 +30,13 @@ def current_guarantee(version: ModelVersion) -> str:
     report = getattr(version, "report", None)
     measured = report.evaluation.get("promise") if report else None
     return "" if measured and "kind" in measured and report_text.guarantee_note(measured) == text else text
+
+
+@register.simple_tag
+def fast_path_report(version: ModelVersion) -> list[str]:
+    """Return the sentences on the fast path beside this version; none if the product has never learned one."""
+    product = Product.objects.filter(registered_model=version.model_id, fast_path__version=version).first()
+    return fast_path_sentences(product, version) if product else []
 
 
 @register.inclusion_tag("parts/novelty.html")

@@ -52,15 +52,15 @@ class Screener:
         bundle.verify(directory, expected_sha256)
         return cls(compile_model(directory / bundle.GRAPH, threads), bundle.read_meta(directory), acquire_slot)
 
-    def logit(self, image: NDArray[np.uint8]) -> float:
+    def logit(self, image: NDArray[np.uint8], slot_request: Any = None) -> float:
         """Return the screening logit of an RGB image, uint8 ``[height, width, 3]`` of the version's input size.
 
-        The higher the logit, the less likely the full graph passes the image. Raises ValueError for any other shape or
-        type.
+        The higher the logit, the less likely the full graph passes the image. ``slot_request`` is passed to
+        ``acquire_slot``. Raises ValueError for any other shape or type, and the errors of ``acquire_slot``.
         """
         if image.dtype != np.uint8 or image.shape != self._shape:
             raise ValueError(f"This network screens uint8 images {self._shape}, not {image.dtype} {image.shape}.")
-        with self._acquire_slot():
+        with self._acquire_slot(slot_request):
             if not hasattr(self._requests, "own"):
                 self._requests.own = self._model.create_infer_request()
             request = self._requests.own

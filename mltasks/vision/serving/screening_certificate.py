@@ -207,3 +207,18 @@ def _escape_bound(bound: EscapeBound, defective: int, promise: EscapeRateGuarant
 def _line_above(ordered: Sequence[float], allowed: int) -> float:
     """Return the line below which at most ``allowed`` of the ordered logits lie."""
     return ordered[allowed] if allowed < len(ordered) else math.inf
+
+
+def leak_is_refuted(leaks: int, not_passed: int, share: float, confidence: float = 0.95) -> bool:
+    """Return True if ``leaks`` of ``not_passed`` parts show a leaked share above ``share``, at every look.
+
+    The likelihood of the counts, averaged over all shares, is divided by the likelihood at ``share``. If at most
+    ``share`` leaks, the ratio reaches 1 / (1 − confidence) at any time with at most this chance (Ville 1939; the
+    mixture is that of Robbins, "Statistical methods related to the law of the iterated logarithm", 1970).
+    """
+    if leaks <= share * not_passed:
+        return False
+    passed = not_passed - leaks
+    mixture = math.lgamma(leaks + 1) + math.lgamma(passed + 1) - math.lgamma(not_passed + 2)
+    expected = leaks * math.log(share) + passed * math.log1p(-share)
+    return mixture - expected >= -math.log(1 - confidence)

@@ -1,0 +1,1 @@
+"""Tests of inspection/fast_path."""
