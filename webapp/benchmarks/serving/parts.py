@@ -21,6 +21,8 @@ CROP_COUNT, FRAME_COUNT = 200, 12
 DEFECTIVE_SHARE = 0.05
 # Seeds of `labeled_set`, and labeled good, scratched and excess parts
 LINE_SEED, TRAINING_SEED, TRAINING_COUNTS = 77, 5, (24, 12, 12)
+# The certificate of a fast path needs 299 held-out parts that the full model does not pass, of 60 % of all parts.
+FAST_PATH_SEED, FAST_PATH_COUNTS = 191, (500, 300, 300)
 JPEG_QUALITY = 90
 # Height of the part in a frame; the rest is the table below it.
 _HEIGHT = round(FRAME_SIZE[1] * 0.8)
@@ -43,6 +45,11 @@ def draw_frames(folder: Path) -> list[Path]:
 def write_training_set(folder: Path) -> None:
     """Write labeled parts into one folder a kind (``good/``, ``scratch/``, …)."""
     write_image_folder(folder, labeled_set(TRAINING_SEED, *TRAINING_COUNTS))
+
+
+def write_fast_path_set(folder: Path) -> None:
+    """Write parts to learn a fast path from, as ``write_training_set``."""
+    write_image_folder(folder, labeled_set(FAST_PATH_SEED, *FAST_PATH_COUNTS))
 
 
 def _save_line(folder: Path, name: str, count: int, draw: Callable[[DrawnPart], Image.Image]) -> list[Path]:

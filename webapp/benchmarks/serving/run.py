@@ -12,7 +12,7 @@ import psutil
 from mltasks.vision.benchmarks.printing import print_line
 from mltasks.vision.benchmarks.serving_speed.processor_limit import measure_limit
 from mltasks.vision.serving.processor import has_fast_int8
-from webapp.benchmarks.serving import limits, ours, parts
+from webapp.benchmarks.serving import fast_path, limits, ours, parts
 from webapp.benchmarks.serving.crash_loads import count_lost, crash_loads
 from webapp.benchmarks.serving.measurement import (
     TABLE_HEADER,
@@ -71,10 +71,12 @@ def run(
     }
     soaked: Soak | None = None
     with ours.running_site(folder / "ours", print_line) as site, _running_peer(folder) as peer:
+        fast_path.learn(print_line)
         results = compare(site, peer, kinds, seconds, rounds)
-        for result in crash_loads(site, kinds["crops"], seconds):
-            print_line(result.table_row())
-            results.append(result)
+        with fast_path.switched_on(site):
+            for result in crash_loads(site, kinds["crops"], seconds):
+                print_line(result.table_row())
+                results.append(result)
         if soak:
             soaked = _run_soak(site, results, kinds["crops"], 60 * soak)
         limit = measure_limit(*site.graph())
@@ -84,6 +86,7 @@ def run(
     return limits.print_checks(
         [
             *limits.rate_checks(results, site.name, fast_int8=has_fast_int8()),
+            *limits.rate_checks(results, fast_path.NAME, fast_int8=has_fast_int8()),
             *limits.loss_checks(results),
             *limits.resource_checks(results, limit, soaked),
         ]
@@ -107,11 +110,13 @@ def compare(site: ours.RunningSite, peer: RunningPeer, kinds: Images, seconds: f
 def _compare_once(
     site: ours.RunningSite, peer: RunningPeer, kind: str, paths: Sequence[Path], clients: int, seconds: float
 ) -> Iterator[LoadResult]:
-    """Yield one load on ours and right after it on the peer, while the other idles.
+    """Yield one load on ours, without and with the fast path, and right after it on the peer, while the other idles.
 
     Other load on the machine then affects both alike.
     """
     yield _measure_ours(site, kind, paths, clients, seconds)
+    with fast_path.switched_on(site):
+        yield _measure_ours(site, kind, paths, clients, seconds)
     yield _print_row(measure(peer, kind, paths, clients, seconds))
 
 
