@@ -20,11 +20,12 @@ from django.db import OperationalError, close_old_connections, connection
 from inspection.api import throttles
 from inspection.images import thumbnail_queue
 from inspection.intake import admission, intake
-from inspection.models import Inspection, Station, StationKey
+from inspection.models import Inspection, Product, Station, StationKey
 from inspection.products.products import create_product
 from inspection.products.stations import create_station, issue_key, revoke_key
 from tests.inspection.forms import BOUNDARY, Part, file_field, form_body, image_field, text_field
 from tests.inspection.sample_images import jpeg
+from tests.tiny_model import MakeVersion
 from webapp.server import station_route
 from webapp.server.station_route import answer_station_post
 
@@ -316,6 +317,21 @@ def test_too_many_waiting_requests_are_answered_503(key: str, monkeypatch: pytes
         answer = assert_equal_answers(POST, head(key, GOOD), GOOD)
     assert (answer[0], json.loads(answer[2])["code"]) == (503, "overloaded")
     assert answer[1]["Retry-After"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_waiting_part_is_reviewed_by_its_deadline(
+    key: str, station: Station, make_version: MakeVersion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_version(station.product, champion=True)
+    Product.objects.update(deadline_ms=300, deadline_action="review")
+    monkeypatch.setattr(admission, "intake_admission", busy := admission.Admission(1, 5, 30))
+    with busy.acquire():
+        status, _, content = by_route(POST, head(key, GOOD), GOOD)
+        refused = by_route(POST, head("AAAAAAAA." + "b" * 32, GOOD), GOOD)
+    assert (status, refused[0]) == (201, 401)
+    assert b'"reasons":["deadline"]' in content
+    assert Inspection.objects.get().scoring_deferred
 
 
 def test_a_full_disk_is_answered_507(key: str, settings: Any) -> None:
