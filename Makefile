@@ -18,7 +18,7 @@ tests_id := $(shell $(PYTHON3) -c "import hashlib;print(hashlib.sha256(open('req
 runtime := .venv/.runtime-$(runtime_id)
 tests := .venv/.tests-$(runtime_id)-$(tests_id)
 
-.PHONY: up check test bench-queue bench-serving bench-mutated bench-growth bench-training bench-replay lint messages screenshots clean
+.PHONY: up check test bench-memory bench-queue bench-serving bench-mutated bench-growth bench-training bench-replay lint messages screenshots clean
 .DEFAULT_GOAL := up
 
 # `exec`: a SIGTERM that make passes on reaches the supervisor itself. `--tied`: it also ends when make is killed.
@@ -37,6 +37,10 @@ check: $(tests) lint
 # All checks. `STRESS=1 make test` repeats races and broken requests as often as the nightly run (tests/stress.py).
 test: $(tests) lint
 	$(PYTEST)
+
+# Memory of a web process with ten products: `make bench-memory FLAGS=var/versions/PRODUCT/VERSION`.
+bench-memory: $(runtime)
+	$(PYTHON) -m webapp.benchmarks memory $(FLAGS)
 
 # The queue and the history at a million inspections, on a database of its own: `make bench-queue FLAGS="--inspections 100000"`.
 bench-queue: $(runtime)

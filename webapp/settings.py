@@ -155,8 +155,8 @@ WHITENOISE_USE_FINDERS = True
 # all, because connections are not distributed evenly. See `mltasks.registry.host_semaphore` and docs/performance.md.
 SCORING_THREADS = env.integer("SCORING_THREADS", 0, 0, 1024) or max(1, available_cores() // 8)
 SCORING_IMAGES = env.integer("SCORING_IMAGES", 0, 0, 64) or max(1, available_cores() // SCORING_THREADS)
-# Memory of a process for loaded versions, of which one takes some 200 MB. The last used version always stays.
-SCORER_CACHE_BYTES = env.integer("SCORER_CACHE_MB", 1024, 0, 1 << 20) << 20
+# Memory of a process for loaded versions, of which one takes 130 to 200 MB. The last used version always stays.
+SCORER_CACHE_BYTES = env.integer("SCORER_CACHE_MB", 280, 0, 1 << 20) << 20
 # Memory of a web process beyond its loaded versions at which a fresh process replaces it.
 WEB_MEMORY_BYTES = env.integer("WEB_MEMORY_MB", 1000, 100, 1 << 20) << 20
 # Threads of a web process: more than `inspection.intake.admission` lets wait for a score, so that pages and refusals

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from prometheus_client import Counter, Gauge
 
 from mltasks.models import ModelVersion
+from mltasks.vision.serving import process_pages
 from mltasks.vision.serving.scorer import Scorer
 
 _VERSIONS = Gauge("second_look_scorer_versions", "Versions loaded for scoring.", multiprocess_mode="livesum")
@@ -52,10 +53,11 @@ class ScorerCache:
         # Each slot has its own lock: while one version loads, others score.
         with slot.lock:
             if slot.scorer is None:
+                self._make_room()
                 scorer = self._load(version)
                 slot.scorer, slot.size = scorer, self._size(scorer)
                 _LOADS.inc()
-                self._evict(key, slot)
+                self._keep(key, slot)
             return slot.scorer
 
     @property
@@ -70,14 +72,25 @@ class ScorerCache:
             self._slots.move_to_end(key)
             return slot
 
-    def _evict(self, key: tuple[int, str], newest: _Slot) -> None:
+    def _make_room(self) -> None:
+        """Evict for a version as large as the largest one, so that both are not in memory while it loads."""
+        with self._lock:
+            self._evict(max((slot.size for slot in self._slots.values()), default=0), self._min_entries - 1)
+        process_pages.return_freed_memory()
+
+    def _keep(self, key: tuple[int, str], newest: _Slot) -> None:
         with self._lock:
             self._slots[key] = newest  # it may have been evicted while it loaded
             self._slots.move_to_end(key)
-            loaded = [loaded_key for loaded_key, slot in self._slots.items() if slot.scorer is not None]
-            total = sum(self._slots[loaded_key].size for loaded_key in loaded)
-            while len(loaded) > self._min_entries and total > self._max_bytes:
-                total -= self._slots.pop(loaded.pop(0)).size
-                _EVICTIONS.inc()
-            _VERSIONS.set(len(loaded))
-            _BYTES.set(total)
+            self._evict(0, self._min_entries)
+        process_pages.return_freed_memory()
+
+    def _evict(self, room: int, min_entries: int) -> None:
+        """Drop the least recently used until ``room`` bytes are free, but keep ``min_entries``."""
+        loaded = [loaded_key for loaded_key, slot in self._slots.items() if slot.scorer is not None]
+        total = sum(self._slots[loaded_key].size for loaded_key in loaded)
+        while len(loaded) > min_entries and total + room > self._max_bytes:
+            total -= self._slots.pop(loaded.pop(0)).size
+            _EVICTIONS.inc()
+        _VERSIONS.set(len(loaded))
+        _BYTES.set(total)

@@ -61,6 +61,11 @@ def main() -> int:
     mutated.add_argument("--images", type=between(1, 1_000_000), default=3000, help="number of images")
     mutated.add_argument("--seed", type=int, default=1, help="seed of the images")
 
+    memory = _add(benches, "memory", _run_memory, "Memory of a web process that scores for several products in turn.")
+    memory.add_argument("version", type=Path, help="folder of a version, such as VAR/versions/PRODUCT/run-1-1-abc")
+    memory.add_argument("--products", type=between(1, 100), default=10, help="products, each with a version")
+    memory.add_argument("--rounds", type=between(1, 100), default=3, help="images for each product")
+
     options = parser.parse_args()
     status: int = options.run(options)
     return status
@@ -144,6 +149,17 @@ def _run_mutated(options: argparse.Namespace) -> int:
 
     with _temporary_folder() as folder:
         return run(folder, options.images, options.seed)
+
+
+def _run_memory(options: argparse.Namespace) -> int:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "webapp.settings")
+    import django
+
+    django.setup()
+    from webapp.benchmarks.memory import run
+
+    with _temporary_folder() as folder:
+        return run(options.version, folder, options.products, options.rounds)
 
 
 @contextmanager

@@ -7,14 +7,18 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 from django.conf import settings
 from prometheus_client import REGISTRY
 
 from mltasks.models import ModelVersion, RegisteredModel
 from mltasks.registry import registry, scorers
+from mltasks.vision.serving import bundle
 from mltasks.vision.serving.bundle import BundleCorrupt
 from mltasks.vision.serving.scorer import Scorer
 from tests.tiny_model import PLAIN_CONFIG, MakeVersion, replace_file
@@ -98,6 +102,34 @@ def test_it_keeps_what_its_memory_holds() -> None:
     assert loads_of([1, 2, 1, 3, 1, 2], budget=4) == [1, 2, 3, 2], "The least recently used makes room"
     assert loads_of([5, 5, 1, 5], budget=2) == [5, 1, 5], "One that is too large by itself stays until another comes"
     assert loads_of([5, 6, 5, 6, 7, 6], budget=0, at_least=2) == [5, 6, 7]
+
+
+def test_it_makes_room_before_it_loads() -> None:
+    live, most = set[int](), list[int]()
+
+    class Version(SimpleNamespace):
+        def __del__(self) -> None:
+            live.discard(self.number)
+
+    def load(version: Any) -> Any:
+        most.append(len(live))
+        live.add(version.pk)
+        return Version(number=version.pk)
+
+    cache = scorers.ScorerCache(load, 5, size=lambda _: 2)
+    for number in (1, 2, 3, 4, 5):
+        cache.get(ModelVersion(pk=number, sha256="a"))
+    assert most == [0, 1, 1, 1, 1], "Never three at a time"
+
+
+def test_a_loaded_version_keeps_no_pages_of_its_weights(model: RegisteredModel, make_version: MakeVersion) -> None:
+    path = make_version(model).path
+    scorer = Scorer.load(path, threads=1)
+    weights = str((path / bundle.GRAPH).with_suffix(".bin").resolve())
+    mapped = [region for region in psutil.Process().memory_maps() if region.path == weights]
+    assert mapped and mapped[0].rss < 0.5 * mapped[0].size
+    blank = np.zeros((*scorer.input_size[:2], 3), np.uint8)
+    assert scorer.score([blank]) == scorer.score([blank]), "What it needs is read again"
 
 
 def test_its_metrics_say_what_is_loaded() -> None:
