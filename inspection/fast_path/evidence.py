@@ -11,8 +11,8 @@ from inspection.products import products
 from inspection.products.bands import serving_fast_path
 from mltasks.models import ModelVersion
 from mltasks.registry import registry
-from mltasks.vision.serving.escape_guarantee import clopper_pearson_bound
-from mltasks.vision.serving.screening_certificate import leak_is_refuted
+from mltasks.vision.guarantees.escape_guarantee import clopper_pearson_bound
+from mltasks.vision.guarantees.screening_certificate import leak_is_refuted
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,12 +24,12 @@ from mltasks.registry import registry
 from mltasks.storage import version_store
 from mltasks.vision.data.duplicate_groups import file_group, group_samples
 from mltasks.vision.fast_path.held_out import AnsweredImage
-from mltasks.vision.fast_path.learn import LearnedFastPath, LearningTask, NothingSaved, learn_fast_path
+from mltasks.vision.fast_path.screening_learning import LearnedFastPath, LearningTask, NothingSaved, learn_fast_path
 from mltasks.vision.fast_path.screening_network import TooManyOperations
+from mltasks.vision.guarantees.escape_guarantee import applicable_bound
+from mltasks.vision.guarantees.screening_certificate import ScreeningTerms, TooFewParts
+from mltasks.vision.guarantees.thresholds import Bands
 from mltasks.vision.serving.bundle import read_meta
-from mltasks.vision.serving.escape_guarantee import applicable_bound
-from mltasks.vision.serving.screening_certificate import ScreeningTerms, TooFewParts
-from mltasks.vision.serving.thresholds import Bands
 from mltasks.vision.types import DEFECT, GOOD, InputSize, ProgressCallback, Roi, Sample, no_progress
 
 # Newest parts that are used; the champion scores those it has not scored yet, about ten a second.

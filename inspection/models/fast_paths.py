@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from mltasks.models import ModelVersion
 from mltasks.models.model_fields import append_only
-from mltasks.vision.serving.screening_certificate import Certificate
+from mltasks.vision.guarantees.screening_certificate import Certificate
 
 
 class FastPath(models.Model):

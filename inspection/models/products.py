@@ -19,7 +19,7 @@ from inspection.models.promotion_policy import PromotionPolicy
 from inspection.validators import validate_inner_share, validate_rate, validate_training_settings
 from mltasks.models import RegisteredModel
 from mltasks.models.model_fields import share_constraint, share_field
-from mltasks.vision.serving.escape_guarantee import EscapeRateGuarantee
+from mltasks.vision.guarantees.escape_guarantee import EscapeRateGuarantee
 from mltasks.vision.train_config import TrainConfig
 from mltasks.vision.types import Costs
 

@@ -12,11 +12,11 @@ from typing import Any
 from inspection.models import FastPath, Product
 from inspection.products.routing import RoutingPolicy
 from mltasks.models import ModelVersion
-from mltasks.vision.serving.escape_curve import EscapeCurve
-from mltasks.vision.serving.escape_guarantee import EscapeRateGuarantee
-from mltasks.vision.serving.guarantee_report import guarantee_report
-from mltasks.vision.serving.screening_certificate import stage_promise
-from mltasks.vision.serving.thresholds import Bands, cost_bands, guaranteed_bands
+from mltasks.vision.guarantees.escape_curve import EscapeCurve
+from mltasks.vision.guarantees.escape_guarantee import EscapeRateGuarantee
+from mltasks.vision.guarantees.guarantee_report import guarantee_report
+from mltasks.vision.guarantees.screening_certificate import stage_promise
+from mltasks.vision.guarantees.thresholds import Bands, cost_bands, guaranteed_bands
 
 
 def routing_policy(product: Product, version: ModelVersion | None) -> RoutingPolicy:

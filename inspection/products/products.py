@@ -16,7 +16,7 @@ from inspection.models.policy_changes import RECORDED_FIELDS, policy_change_cont
 from inspection.products import queue_ranking
 from mltasks.models import RegisteredModel
 from mltasks.text.storable import visible_text
-from mltasks.vision.serving.escape_guarantee import EscapeRateGuarantee
+from mltasks.vision.guarantees.escape_guarantee import EscapeRateGuarantee
 from mltasks.vision.speeds import BALANCED
 
 

@@ -8,7 +8,7 @@ from typing import Literal
 from uuid import UUID
 
 from inspection.products.hash_sampling import hash_uniform
-from mltasks.vision.serving.thresholds import Bands, cost_bands
+from mltasks.vision.guarantees.thresholds import Bands, cost_bands
 from mltasks.vision.types import Costs, Scores
 
 VerdictName = Literal["PASS", "FAIL", "REVIEW"]

@@ -19,9 +19,9 @@ from mltasks.registry.deadline_queue import SlotRequest
 from mltasks.storage import version_store
 from mltasks.storage.store_errors import StoreUnreachable
 from mltasks.vision.data.decoding import LoadedImage
+from mltasks.vision.guarantees.thresholds import Bands
 from mltasks.vision.serving.bundle import BundleCorrupt
 from mltasks.vision.serving.screener import Screener
-from mltasks.vision.serving.thresholds import Bands
 from mltasks.vision.types import Scores
 
 logger = logging.getLogger(__name__)

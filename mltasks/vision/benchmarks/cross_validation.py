@@ -12,7 +12,7 @@ from mltasks.vision.benchmarks.protocol import Bench
 from mltasks.vision.benchmarks.repeated_figures import Row, Table, auroc_value, average_precision_value
 from mltasks.vision.data.splits import assign_splits
 from mltasks.vision.evaluation.predictions import Prediction
-from mltasks.vision.serving.thresholds import cost_threshold
+from mltasks.vision.guarantees.thresholds import cost_threshold
 from mltasks.vision.stats.metrics import calibration_error
 from mltasks.vision.training.fit import cross_fit_predictions
 from mltasks.vision.training.folds import TrainingContext

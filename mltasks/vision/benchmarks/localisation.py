@@ -35,6 +35,7 @@ from mltasks.vision.benchmarks.serving_speed.served_version import train_served_
 from mltasks.vision.data.decoding import load
 from mltasks.vision.data.defect_masks import Mask
 from mltasks.vision.data.splits import assign_splits, part_keys
+from mltasks.vision.guarantees.thresholds import cost_threshold
 from mltasks.vision.serving.heatmaps import (
     MAX_OPACITY,
     FloatMap,
@@ -44,7 +45,6 @@ from mltasks.vision.serving.heatmaps import (
     opacities,
 )
 from mltasks.vision.serving.scorer import Scorer
-from mltasks.vision.serving.thresholds import cost_threshold
 from mltasks.vision.types import Costs, InputSize, Placement, Sample
 
 FEATURES_SHARE = 0.3

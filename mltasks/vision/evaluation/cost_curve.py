@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from mltasks.vision.serving.thresholds import cost_threshold
+from mltasks.vision.guarantees.thresholds import cost_threshold
 from mltasks.vision.stats.intervals import Estimate, proportion_among, weighted_sum
 from mltasks.vision.types import DEFECT, Costs
 

@@ -14,9 +14,9 @@ from mltasks.vision.evaluation.label_issues import detect_label_issues
 from mltasks.vision.evaluation.learning_curve import LearningCurvePoint
 from mltasks.vision.evaluation.predictions import EvaluationProtocol, Prediction
 from mltasks.vision.evaluation.report_warnings import report_warnings
-from mltasks.vision.serving.escape_curve import EscapeCurve
-from mltasks.vision.serving.escape_guarantee import EscapeRateGuarantee
-from mltasks.vision.serving.thresholds import Bands, cost_bands, guaranteed_bands
+from mltasks.vision.guarantees.escape_curve import EscapeCurve
+from mltasks.vision.guarantees.escape_guarantee import EscapeRateGuarantee
+from mltasks.vision.guarantees.thresholds import Bands, cost_bands, guaranteed_bands
 from mltasks.vision.stats.intervals import Bools, Estimate, PartBootstrap, proportion, proportion_among
 from mltasks.vision.stats.metrics import auroc, average_precision, calibration_error, chance_calibration_error
 from mltasks.vision.types import DEFECT, Costs, Thresholds

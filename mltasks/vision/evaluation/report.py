@@ -12,7 +12,7 @@ from mltasks.vision.evaluation.evaluate import Evaluation
 from mltasks.vision.evaluation.predictions import Prediction
 from mltasks.vision.evaluation.report_data import calibration_bins, error_histogram, novelty_histogram
 from mltasks.vision.evaluation.worst_errors import error_heatmap_name, error_image_name
-from mltasks.vision.serving.guarantee_report import guarantee_report
+from mltasks.vision.guarantees.guarantee_report import guarantee_report
 from mltasks.vision.stats.metrics import precision_recall_curve
 from mltasks.vision.types import DEFECT, GOOD
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from mltasks.vision.evaluation.evaluate import Evaluation, evaluate
 from mltasks.vision.evaluation.learning_curve import learning_curve
-from mltasks.vision.serving.escape_curve import EscapeCurve
-from mltasks.vision.serving.escape_guarantee import EscapeRateGuarantee
+from mltasks.vision.guarantees.escape_curve import EscapeCurve
+from mltasks.vision.guarantees.escape_guarantee import EscapeRateGuarantee
 from mltasks.vision.training.fit import FittedVersion
 
 # Figures of each score set, by their names in ``Evaluation.metrics``

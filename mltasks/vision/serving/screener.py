@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from mltasks.vision.guarantees.screening_certificate import Certificate
 from mltasks.vision.serving import bundle
 from mltasks.vision.serving.scorer import AcquireSlot, compile_model
-from mltasks.vision.serving.screening_certificate import Certificate
 
 if TYPE_CHECKING:
     import openvino

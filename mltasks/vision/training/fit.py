@@ -14,12 +14,12 @@ import torch
 from mltasks.vision.calibration.operating_point import PIXEL_AUTOENCODER, OperatingPoint
 from mltasks.vision.evaluation.learning_curve import CurvePrediction
 from mltasks.vision.evaluation.predictions import EvaluationProtocol, Prediction
+from mltasks.vision.guarantees.thresholds import cost_threshold
 from mltasks.vision.networks.backbones import WeightsSource
 from mltasks.vision.networks.compute import Compute, derive_seed
 from mltasks.vision.networks.feature_networks.auxiliary_network import AUX_BACKBONES, build_auxiliary
 from mltasks.vision.networks.feature_networks.network_registry import FEATURE_NETWORKS, build_feature_network
 from mltasks.vision.networks.trunk import STRIDE, Trunk
-from mltasks.vision.serving.thresholds import cost_threshold
 from mltasks.vision.train_config import SEGMENTATION_RECIPE, TrainConfig
 from mltasks.vision.training.features.feature_bank import TrainingData, build_feature_bank
 from mltasks.vision.training.fit_detectors import DETECTORS

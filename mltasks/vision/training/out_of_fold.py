@@ -14,8 +14,8 @@ from mltasks.vision.calibration.operating_point import (
 )
 from mltasks.vision.data.splits import part_keys
 from mltasks.vision.evaluation.predictions import Prediction
+from mltasks.vision.guarantees.thresholds import cost_threshold, review_band
 from mltasks.vision.networks.compute import derive_seed
-from mltasks.vision.serving.thresholds import cost_threshold, review_band
 from mltasks.vision.training.fit_detectors import enabled_detectors
 from mltasks.vision.training.folds import FINAL, HOLDOUT_FOLD, Fold, TrainingContext, split_indices, train_fold
 from mltasks.vision.training.progress import Stage

@@ -11,7 +11,7 @@ from django.utils import timezone
 from inspection.fast_path.evidence import evidence, leaked_parts, products_to_learn, switch_off_refuted
 from inspection.models import FastPath, Inspection, PolicyChange, Product
 from mltasks.models import ModelVersion
-from mltasks.vision.serving.screening_certificate import leak_is_refuted
+from mltasks.vision.guarantees.screening_certificate import leak_is_refuted
 from tests.inspection.scoring.drawn_fast_path import add_fast_path
 from tests.tiny_model import MakeVersion
 

@@ -15,7 +15,7 @@ from inspection.models import Product, Station, StationKey
 from inspection.products.products import create_product
 from inspection.products.stations import create_station, issue_key, revoke_key
 from mltasks.models import RegisteredModel
-from mltasks.vision.serving.escape_guarantee import EscapeRateGuarantee
+from mltasks.vision.guarantees.escape_guarantee import EscapeRateGuarantee
 from tests.inspection.conftest import Sender
 
 pytestmark = pytest.mark.django_db

@@ -19,8 +19,8 @@ from inspection.scoring import score_recovery
 from inspection.tasks import order_queue
 from mltasks.models import ModelVersion, TrainingRun
 from mltasks.vision.benchmarks.active_learning.simulated_queue import Arrival, SimulatedQueue
+from mltasks.vision.guarantees.thresholds import cost_threshold
 from mltasks.vision.serving.queue_priority import DEFAULT_STRATEGY, PRIORITY
-from mltasks.vision.serving.thresholds import cost_threshold
 from mltasks.vision.types import Scores
 from tests.inspection.conftest import Receive
 from tests.inspection.scoring.scripted_scorer import ScriptedScorer

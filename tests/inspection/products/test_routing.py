@@ -22,9 +22,9 @@ from inspection.products.routing import (
     audit_sample_value,
     decide,
 )
-from mltasks.vision.serving.escape_curve import EscapeCurve
-from mltasks.vision.serving.escape_guarantee import EscapeRateGuarantee
-from mltasks.vision.serving.thresholds import Bands, cost_bands, guaranteed_bands
+from mltasks.vision.guarantees.escape_curve import EscapeCurve
+from mltasks.vision.guarantees.escape_guarantee import EscapeRateGuarantee
+from mltasks.vision.guarantees.thresholds import Bands, cost_bands, guaranteed_bands
 from mltasks.vision.types import Costs, Scores
 
 probabilities = st.floats(0, 1)

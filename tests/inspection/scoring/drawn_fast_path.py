@@ -13,9 +13,9 @@ from django.conf import settings
 from inspection.models import FastPath, Product
 from inspection.products.bands import fast_path_policy
 from mltasks.models import ModelVersion
+from mltasks.vision.guarantees.escape_guarantee import EscapeRateGuarantee
+from mltasks.vision.guarantees.screening_certificate import HeldOutLogits, ScreeningTerms, certify
 from mltasks.vision.serving import bundle
-from mltasks.vision.serving.escape_guarantee import EscapeRateGuarantee
-from mltasks.vision.serving.screening_certificate import HeldOutLogits, ScreeningTerms, certify
 from tests.tiny_model import PLAIN_CONFIG
 
 PASSES_ALL, PASSES_NONE = 256.0, 0.0

@@ -12,7 +12,7 @@ from inspection.products.bands import current_guarantee, product_bands, routing_
 from inspection.replay.rescoring import decide_by_current_costs
 from inspection.replay.scored_parts import load_version_verdicts
 from mltasks.models import ModelVersion
-from mltasks.vision.serving.escape_curve import MAX_STORED_PARTS
+from mltasks.vision.guarantees.escape_curve import MAX_STORED_PARTS
 from mltasks.vision.types import Scores
 from tests.inspection.conftest import Receive
 from tests.inspection.scoring.scripted_scorer import scores

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from mltasks.reports.report_text import guarantee_note, guarantee_text
-from mltasks.vision.serving.escape_curve import EscapeCurve
-from mltasks.vision.serving.escape_guarantee import EscapeRateGuarantee
-from mltasks.vision.serving.guarantee_report import guarantee_report
-from mltasks.vision.serving.thresholds import cost_bands, guaranteed_bands
+from mltasks.vision.guarantees.escape_curve import EscapeCurve
+from mltasks.vision.guarantees.escape_guarantee import EscapeRateGuarantee
+from mltasks.vision.guarantees.guarantee_report import guarantee_report
+from mltasks.vision.guarantees.thresholds import cost_bands, guaranteed_bands
 from mltasks.vision.types import Costs
 
 

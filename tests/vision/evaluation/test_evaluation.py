@@ -12,7 +12,7 @@ import pytest
 from mltasks.vision.evaluation.evaluate import Evaluation, evaluate
 from mltasks.vision.evaluation.predictions import EvaluationProtocol, Prediction
 from mltasks.vision.evaluation.report import build_report
-from mltasks.vision.serving.escape_curve import EscapeCurve, ImageScores
+from mltasks.vision.guarantees.escape_curve import EscapeCurve, ImageScores
 from mltasks.vision.types import Costs, Thresholds
 
 PROTOCOL = EvaluationProtocol("cross-validation", 2, 8, 0, 8, 7)

@@ -18,8 +18,8 @@ from mltasks.vision.evaluation.predictions import EvaluationProtocol, Prediction
 from mltasks.vision.evaluation.report import build_report
 from mltasks.vision.evaluation.report_charts import report_charts, training_chart
 from mltasks.vision.evaluation.worst_errors import write_contact_sheet, write_error_heatmaps, write_error_images
+from mltasks.vision.guarantees.escape_curve import EscapeCurve
 from mltasks.vision.serving.detector_names import DETECTOR_NAMES
-from mltasks.vision.serving.escape_curve import EscapeCurve
 from mltasks.vision.serving.heatmaps import Heatmaps
 from mltasks.vision.serving.scorer import Scorer
 from mltasks.vision.types import Costs, InputSize, Thresholds

@@ -13,9 +13,9 @@ from pathlib import Path
 from PIL import ImageOps
 
 from mltasks.vision.fast_path.held_out import AnsweredImage
-from mltasks.vision.fast_path.learn import LearningTask
-from mltasks.vision.serving.escape_guarantee import EscapeRateGuarantee
-from mltasks.vision.serving.screening_certificate import ScreeningTerms
+from mltasks.vision.fast_path.screening_learning import LearningTask
+from mltasks.vision.guarantees.escape_guarantee import EscapeRateGuarantee
+from mltasks.vision.guarantees.screening_certificate import ScreeningTerms
 from mltasks.vision.types import DEFECT, GOOD, InputSize, Sample
 from tests.tiny_model import small_parts
 

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from mltasks.vision.fast_path.learn import fit_head
+from mltasks.vision.fast_path.screening_learning import fit_head
 from mltasks.vision.fast_path.screening_network import DEPTHS, ScreeningFeatures, trace
-from mltasks.vision.serving.escape_guarantee import EscapeRateGuarantee
+from mltasks.vision.guarantees.escape_guarantee import EscapeRateGuarantee
+from mltasks.vision.guarantees.screening_certificate import HeldOutLogits, ScreeningTerms, certify
 from mltasks.vision.serving.scorer import compile_model
-from mltasks.vision.serving.screening_certificate import HeldOutLogits, ScreeningTerms, certify
 from tests.tiny_model import small_parts
 
 GOOD, DEFECTIVE, LEARNING = 120, 180, 0.4

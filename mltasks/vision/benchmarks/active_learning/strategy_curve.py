@@ -34,8 +34,8 @@ from mltasks.vision.benchmarks.protocol import Bench
 from mltasks.vision.benchmarks.repeated_figures import Row, Table, average_precision_value
 from mltasks.vision.data.duplicate_groups import Fingerprint
 from mltasks.vision.data.splits import split_in_two
+from mltasks.vision.guarantees.thresholds import cost_threshold
 from mltasks.vision.networks.compute import derive_seed
-from mltasks.vision.serving.thresholds import cost_threshold
 from mltasks.vision.types import DEFECT, GOOD, Sample
 
 SHARES = {"stream": 0.7, "locked": 0.3}

@@ -18,14 +18,14 @@ from mltasks.vision.benchmarks.serving_speed.served_version import train_served_
 from mltasks.vision.data.splits import split_in_two
 from mltasks.vision.drawing.line import labeled_set, write_image_folder
 from mltasks.vision.fast_path.held_out import AnsweredImage
-from mltasks.vision.fast_path.learn import LearningTask, learn_fast_path
+from mltasks.vision.fast_path.screening_learning import LearningTask, learn_fast_path
+from mltasks.vision.guarantees.escape_curve import EscapeCurve
+from mltasks.vision.guarantees.escape_guarantee import EscapeRateGuarantee
+from mltasks.vision.guarantees.screening_certificate import ScreeningTerms
+from mltasks.vision.guarantees.thresholds import Bands, cost_bands, guaranteed_bands
 from mltasks.vision.networks.compute import derive_seed
-from mltasks.vision.serving.escape_curve import EscapeCurve
-from mltasks.vision.serving.escape_guarantee import EscapeRateGuarantee
 from mltasks.vision.serving.scorer import Scorer
 from mltasks.vision.serving.screener import Screener
-from mltasks.vision.serving.screening_certificate import ScreeningTerms
-from mltasks.vision.serving.thresholds import Bands, cost_bands, guaranteed_bands
 from mltasks.vision.training.features.feature_bank import read_pixels
 from mltasks.vision.types import DEFECT, InputSize, Sample
 

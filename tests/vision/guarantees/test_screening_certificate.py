@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import stats
 
-from mltasks.vision.serving.escape_guarantee import BoundKind, EscapeRateGuarantee
-from mltasks.vision.serving.screening_certificate import (
+from mltasks.vision.guarantees.escape_guarantee import BoundKind, EscapeRateGuarantee
+from mltasks.vision.guarantees.screening_certificate import (
     Certificate,
     HeldOutLogits,
     MissingParts,
@@ -160,7 +160,7 @@ def test_it_refuses_logits_that_are_no_numbers(logit: float) -> None:
 
 def test_it_imports_nothing_heavy() -> None:
     script = (
-        "import mltasks.vision.serving.screening_certificate, sys; "
+        "import mltasks.vision.guarantees.screening_certificate, sys; "
         "print({'django', 'torch', 'numpy', 'scipy'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from mltasks.vision.serving.escape_curve import EscapeCurve
-from mltasks.vision.serving.escape_guarantee import EscapeRateGuarantee
-from mltasks.vision.serving.guarantee_report import guarantee_report
-from mltasks.vision.serving.thresholds import Bands, cost_bands, guaranteed_bands
+from mltasks.vision.guarantees.escape_curve import EscapeCurve
+from mltasks.vision.guarantees.escape_guarantee import EscapeRateGuarantee
+from mltasks.vision.guarantees.guarantee_report import guarantee_report
+from mltasks.vision.guarantees.thresholds import Bands, cost_bands, guaranteed_bands
 from mltasks.vision.types import Costs
-from tests.vision.serving.test_escape_guarantee import PROMISE, even_curve, joint
+from tests.vision.guarantees.test_escape_guarantee import PROMISE, even_curve, joint
 
 
 def report_of(curve: EscapeCurve, promise: EscapeRateGuarantee = PROMISE) -> dict[str, Any]:

@@ -16,9 +16,8 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from mltasks.vision.calibration.calibration import fit_calibrator
-from mltasks.vision.serving.calibrator import sigmoid
-from mltasks.vision.serving.escape_curve import EscapeCurve, PassRegion
-from mltasks.vision.serving.escape_guarantee import (
+from mltasks.vision.guarantees.escape_curve import EscapeCurve, PassRegion
+from mltasks.vision.guarantees.escape_guarantee import (
     EscapeRateGuarantee,
     applicable_bound,
     average_bound,
@@ -28,7 +27,8 @@ from mltasks.vision.serving.escape_guarantee import (
     max_escapes,
     max_escapes_on_average,
 )
-from mltasks.vision.serving.pass_region import choose_pass_region
+from mltasks.vision.guarantees.pass_region import choose_pass_region
+from mltasks.vision.serving.calibrator import sigmoid
 
 PROMISE = EscapeRateGuarantee()
 RUNS = 200
@@ -137,7 +137,7 @@ def test_it_refuses_a_promise_that_means_nothing(rate: float, confidence: float)
 
 def test_it_imports_nothing_heavy() -> None:
     script = (
-        "import mltasks.vision.serving.guarantee_report, sys; "
+        "import mltasks.vision.guarantees.guarantee_report, sys; "
         "print({'django', 'torch', 'numpy', 'scipy'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

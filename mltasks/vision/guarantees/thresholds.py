@@ -6,9 +6,9 @@ import math
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from mltasks.vision.serving.escape_curve import EscapeCurve, PassRegion
-from mltasks.vision.serving.escape_guarantee import BoundKind, EscapeRateGuarantee, applicable_bound
-from mltasks.vision.serving.pass_region import choose_pass_region
+from mltasks.vision.guarantees.escape_curve import EscapeCurve, PassRegion
+from mltasks.vision.guarantees.escape_guarantee import BoundKind, EscapeRateGuarantee, applicable_bound
+from mltasks.vision.guarantees.pass_region import choose_pass_region
 from mltasks.vision.types import Costs
 
 # A novelty score over its threshold: above 1 a defect unlike any labeled one is suspected.

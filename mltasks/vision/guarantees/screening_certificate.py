@@ -26,7 +26,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple, Self
 
-from mltasks.vision.serving.escape_guarantee import (
+from mltasks.vision.guarantees.escape_guarantee import (
     BoundKind,
     EscapeBound,
     EscapeRateGuarantee,

@@ -23,11 +23,7 @@ from mltasks.vision.fast_path.screening_network import (
     choose_features,
     trace,
 )
-from mltasks.vision.networks.calibration_images import MIN_DEVIATION
-from mltasks.vision.networks.compute import reproducible
-from mltasks.vision.serving import bundle
-from mltasks.vision.serving.scorer import compile_model
-from mltasks.vision.serving.screening_certificate import (
+from mltasks.vision.guarantees.screening_certificate import (
     Certificate,
     HeldOutLogits,
     ScreeningTerms,
@@ -35,6 +31,10 @@ from mltasks.vision.serving.screening_certificate import (
     certify,
     missing_parts,
 )
+from mltasks.vision.networks.calibration_images import MIN_DEVIATION
+from mltasks.vision.networks.compute import reproducible
+from mltasks.vision.serving import bundle
+from mltasks.vision.serving.scorer import compile_model
 from mltasks.vision.stats.intervals import proportion
 from mltasks.vision.training.features.feature_bank import read_pixels
 from mltasks.vision.training.progress import Stage

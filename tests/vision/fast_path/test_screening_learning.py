@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from mltasks.vision.export.learn import LearnedVersion
-from mltasks.vision.fast_path.learn import LearnedFastPath, NothingSaved, learn_fast_path
+from mltasks.vision.fast_path.screening_learning import LearnedFastPath, NothingSaved, learn_fast_path
 from mltasks.vision.fast_path.screening_network import MAX_OPERATIONS, TooManyOperations, choose_features
+from mltasks.vision.guarantees.escape_guarantee import EscapeRateGuarantee
+from mltasks.vision.guarantees.screening_certificate import TooFewParts
 from mltasks.vision.serving.bundle import BundleCorrupt
-from mltasks.vision.serving.escape_guarantee import EscapeRateGuarantee
 from mltasks.vision.serving.screener import Screener
-from mltasks.vision.serving.screening_certificate import TooFewParts
 from mltasks.vision.training.features.feature_bank import read_pixels
 from tests.vision.fast_path.drawn_answers import LOOSE, SIZE, drawn_answers, drawn_task
 

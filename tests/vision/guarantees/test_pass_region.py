@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from mltasks.vision.serving.escape_curve import EscapeCurve, ImageScores, PassRegion
-from mltasks.vision.serving.escape_guarantee import EscapeRateGuarantee, applicable_bound, average_bound
-from mltasks.vision.serving.pass_region import choose_pass_region
-from mltasks.vision.serving.thresholds import cost_bands, guaranteed_bands
+from mltasks.vision.guarantees.escape_curve import EscapeCurve, ImageScores, PassRegion
+from mltasks.vision.guarantees.escape_guarantee import EscapeRateGuarantee, applicable_bound, average_bound
+from mltasks.vision.guarantees.pass_region import choose_pass_region
+from mltasks.vision.guarantees.thresholds import cost_bands, guaranteed_bands
 from mltasks.vision.types import Costs
-from tests.vision.serving.escape_simulation import (
+from tests.vision.guarantees.escape_simulation import (
     DEFECTS,
     EVERYTHING,
     curve_of,

@@ -8,8 +8,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from mltasks.vision.guarantees.escape_curve import EscapeCurve, PassRegion
 from mltasks.vision.serving.calibrator import sigmoid
-from mltasks.vision.serving.escape_curve import EscapeCurve, PassRegion
 
 Floats = NDArray[np.float64]
 # Logits of probabilities and logarithms of novelty ratios, [n, 2]

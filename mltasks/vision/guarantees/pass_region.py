@@ -22,7 +22,7 @@ import math
 from collections.abc import Sequence
 from functools import lru_cache
 
-from mltasks.vision.serving.escape_curve import EscapeCurve, ImageScores, PassRegion
+from mltasks.vision.guarantees.escape_curve import EscapeCurve, ImageScores, PassRegion
 
 # Cut-off parts beyond an end that estimate the price of moving it
 NEIGHBORS = 5

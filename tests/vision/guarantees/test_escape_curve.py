@@ -10,16 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mltasks.vision.serving.escape_curve import (
+from mltasks.vision.guarantees.escape_curve import (
     MAX_STORED_GOOD_IMAGES,
     MAX_STORED_PARTS,
     EscapeCurve,
     ImageScores,
     PassRegion,
 )
-from mltasks.vision.serving.escape_guarantee import EscapeRateGuarantee, max_escapes
-from mltasks.vision.serving.pass_region import choose_pass_region
-from mltasks.vision.serving.thresholds import FALLBACK_FACTOR, cost_bands, guaranteed_bands
+from mltasks.vision.guarantees.escape_guarantee import EscapeRateGuarantee, max_escapes
+from mltasks.vision.guarantees.pass_region import choose_pass_region
+from mltasks.vision.guarantees.thresholds import FALLBACK_FACTOR, cost_bands, guaranteed_bands
 from mltasks.vision.types import Costs
 
 PROMISE = EscapeRateGuarantee()

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from mltasks.vision.serving.escape_curve import EscapeCurve, PassRegion
-from mltasks.vision.serving.escape_guarantee import (
+from mltasks.vision.guarantees.escape_curve import EscapeCurve, PassRegion
+from mltasks.vision.guarantees.escape_guarantee import (
     EscapeRateGuarantee,
     applicable_bound,
     average_bound,
@@ -14,7 +14,7 @@ from mltasks.vision.serving.escape_guarantee import (
     labels_needed,
     labels_needed_on_average,
 )
-from mltasks.vision.serving.thresholds import Bands
+from mltasks.vision.guarantees.thresholds import Bands
 
 METHOD = (
     "The guarantee is about parts that pass: their defect probability and their novelty are both low enough. "
