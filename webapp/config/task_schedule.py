@@ -9,7 +9,7 @@ TASK_ROUTES = {
     "inspection.tasks.execute_replay": {"queue": "replay"},
     "inspection.tasks.score_deferred": {"queue": "replay"},
     "inspection.tasks.shadow": {"queue": "replay"},
-    "inspection.tasks.learn_fast_paths": {"queue": "replay"},
+    "inspection.tasks.learn_fast_paths": {"queue": "training"},
 }
 BEAT_SCHEDULE = {
     "score-what-a-crash-left": {"task": "inspection.tasks.sweep", "schedule": 15.0, "options": {"expires": 15}},
@@ -18,7 +18,7 @@ BEAT_SCHEDULE = {
     "learn-fast-paths": {
         "task": "inspection.tasks.learn_fast_paths",
         "schedule": crontab(hour="4", minute="0"),  # after the nightly training, local time
-        "options": {"expires": 3600},
+        "options": {"expires": 72_000},  # may wait for trainings
     },
     "count-part-ids": {"task": "inspection.tasks.count_part_ids", "schedule": 3600.0, "options": {"expires": 3600}},
     "order-the-queues": {"task": "inspection.tasks.order_queue", "schedule": 15.0, "options": {"expires": 15}},

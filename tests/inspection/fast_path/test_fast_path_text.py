@@ -9,6 +9,7 @@ from inspection.models import FastPath, Product
 from tests.inspection.fast_path.test_evidence import add_parts
 from tests.inspection.scoring.drawn_fast_path import add_fast_path
 from tests.tiny_model import MakeVersion
+from webapp.health.prometheus import metrics_text
 
 
 def test_it_says_that_it_is_off_until_it_is_learned(product: Product, make_version: MakeVersion) -> None:
@@ -70,3 +71,15 @@ def test_the_version_page_and_the_model_card_show_it(
 
     for page in (address, f"{address}card/"):
         assert "7.0 ms instead of 70.0 ms" in admin_client.get(page).content.decode()
+
+
+def test_metrics_count_its_parts_and_leaks(product: Product, make_version: MakeVersion) -> None:
+    learned = add_fast_path(product, make_version(product, champion=True))
+    add_parts(learned, 2, full_graph_passes=True)
+    add_parts(learned, 1, full_graph_passes=False)
+    add_parts(learned, 4, by_fast_path=False)
+
+    text = metrics_text().decode()
+
+    assert 'second_look_fast_path_parts{product="phone-case"} 3.0' in text
+    assert 'second_look_fast_path_leaks{product="phone-case"} 1.0' in text

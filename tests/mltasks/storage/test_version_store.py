@@ -107,7 +107,7 @@ def test_a_missing_object_says_what_to_do(version: ModelVersion, bucket: SharedB
 )
 def test_what_is_not_the_version_is_refused(content: bytes, version: ModelVersion, bucket: SharedBucket) -> None:
     bucket.write(object_of(version), content)
-    with pytest.raises(bundle.BundleCorrupt, match=r"is not version 1: .* or promote another version"):
+    with pytest.raises(bundle.BundleCorrupt, match=r"is not plate version 1: .* or promote another version"):
         scorers.get_scorer(version)
     below = Path(settings.VERSIONS_DIR)
     assert not [path for path in below.parent.rglob("*") if path.is_file()]
@@ -117,7 +117,7 @@ def test_one_changed_byte_is_refused(version: ModelVersion, bucket: SharedBucket
     whole = bytearray(bucket.read(object_of(version)))
     whole[len(whole) // 2] ^= 1
     bucket.write(object_of(version), bytes(whole))
-    with pytest.raises(bundle.BundleCorrupt, match="is not version 1"):
+    with pytest.raises(bundle.BundleCorrupt, match="is not plate version 1"):
         scorers.get_scorer(version)
     assert not version.path.exists()
 

@@ -15,7 +15,7 @@ from mltasks.vision.benchmarks.part_folder import prepare_parts, read_folder
 from mltasks.vision.benchmarks.protocol import Bench
 from mltasks.vision.benchmarks.repeated_figures import Row, Table
 from mltasks.vision.benchmarks.serving_speed.served_version import train_served_version
-from mltasks.vision.data.splits import split_in_two
+from mltasks.vision.data.splits import assign_splits, split_in_two
 from mltasks.vision.drawing.line import labeled_set, write_image_folder
 from mltasks.vision.fast_path.held_out import AnsweredImage
 from mltasks.vision.fast_path.screening_learning import LearningTask, learn_fast_path
@@ -30,7 +30,6 @@ from mltasks.vision.training.features.feature_bank import read_pixels
 from mltasks.vision.types import DEFECT, InputSize, Sample
 
 LABELED, STORED = "labeled", "stored"
-VALIDATION_SHARE = 0.2
 NO_PROMISE = EscapeRateGuarantee(rate=1)
 
 
@@ -111,11 +110,8 @@ def _measure_once(samples: Sequence[Sample], plan: FastPathPlan, seed: int, benc
 def _train(labeled: Sequence[Sample], seed: int, folder: Path, bench: Bench) -> tuple[Scorer, Bands]:
     """Train a version on the labeled parts; return its scorer and the bands of the default costs and promise."""
     folder.mkdir()
-    train, _ = split_in_two(
-        labeled, range(len(labeled)), {"train": 1 - VALIDATION_SHARE, "validation": VALIDATION_SHARE}, seed
-    )
-    training = set(train)
-    ready = [replace(sample, split="train" if at in training else "validation") for at, sample in enumerate(labeled)]
+    ready = assign_splits(labeled, replace(bench.config, seed=seed, cross_validate_below=0))
+    train = [at for at, sample in enumerate(ready) if sample.split == "train"]
     parts = prepare_parts(ready, train, bench.for_substage(0, 0.4, "computing features"))
     scorer = train_served_version(parts, ready, seed, folder, bench.for_substage(0.4, 0.8, "training").stage)
     costs = bench.config.costs
