@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import openvino
 import torch
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
+from torch import nn
 
 from mltasks.vision.export.graph_operations import count_gflop
 from mltasks.vision.export.openvino_export import ExportMismatch
@@ -95,7 +96,8 @@ def learn_fast_path(
     with reproducible(0):
         full_graph = openvino.Core().read_model(task.full_graph / bundle.GRAPH)
         features = choose_features(size, count_gflop(full_graph))
-        rows = compute_features(task, features, stage.substage(0, 0.9, "screening stored images"))
+        fit_usual_maps(task, features, split, stage.substage(0, 0.3, "usual maps"))
+        rows = compute_features(task, features, stage.substage(0.3, 0.9, "screening stored images"))
         weights, bias = fit_head(rows[split.learning], _not_passed(task)[split.learning])
         graph = trace(ScreeningNetwork(features, torch.tensor(weights, dtype=torch.float32), bias), size)
         logits = rows @ weights + bias
@@ -106,7 +108,7 @@ def learn_fast_path(
         meta = {
             "format": META_FORMAT,
             "input": task.size._asdict(),
-            "network": {"name": NETWORK, **asdict(features.weights), **features.depth._asdict()},
+            "network": {"name": NETWORK, **asdict(features.maps.weights), **features.maps.depth._asdict()},
             **_figures(task, split, logits, certificate),
             **_cost(graph, full_graph, size),
             **origin,
@@ -120,16 +122,28 @@ def learn_fast_path(
     return LearnedFastPath(out_dir, bundle.write_atomic(out_dir, fill), meta)
 
 
+def fit_usual_maps(task: LearningTask, features: ScreeningFeatures, split: HeldOutSplit, stage: Stage) -> None:
+    """Take the usual maps from the learning images that the full graph passes. Raises UnreadableSample."""
+    passed = [task.images[at] for at in split.learning if task.images[at].passed]
+    features.fit(_outputs(features.maps, passed, task.size, stage))
+
+
 def compute_features(task: LearningTask, features: ScreeningFeatures, stage: Stage) -> Floats:
     """Return the features of all images, ``[n, F]``. Raises UnreadableSample."""
-    request = compile_model(trace(features, (task.size.height, task.size.width))).create_infer_request()
-    rows = []
-    for number, image in enumerate(task.images, start=1):
-        request.infer([read_pixels(image.sample, task.size)[None]])
-        rows.append(request.get_output_tensor(0).data[0].astype(np.float64))
-        if number % 50 == 0 or number == len(task.images):
-            stage.report(number / len(task.images), f"image {number} of {len(task.images)}")
-    return np.stack(rows)
+    return np.stack([row.astype(np.float64) for (row,) in _outputs(features, task.images, task.size, stage)])
+
+
+def _outputs(
+    network: nn.Module, images: Sequence[AnsweredImage], size: InputSize, stage: Stage
+) -> Iterator[list[NDArray[np.float32]]]:
+    """Yield the network's outputs of each image, without the axis of images."""
+    graph = compile_model(trace(network, (size.height, size.width)))
+    request = graph.create_infer_request()
+    for number, image in enumerate(images, start=1):
+        request.infer([read_pixels(image.sample, size)[None]])
+        yield [request.get_output_tensor(at).data[0] for at in range(len(graph.outputs))]
+        if number % 50 == 0 or number == len(images):
+            stage.report(number / len(images), f"image {number} of {len(images)}")
 
 
 def fit_head(rows: Floats, not_passed: NDArray[np.bool_]) -> tuple[Floats, float]:

@@ -7,10 +7,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from mltasks.vision.export.learn import LearnedVersion
 from mltasks.vision.fast_path.screening_learning import LearnedFastPath, NothingSaved, learn_fast_path
-from mltasks.vision.fast_path.screening_network import MAX_OPERATIONS, TooManyOperations, choose_features
+from mltasks.vision.fast_path.screening_network import (
+    MAX_OPERATIONS,
+    Depth,
+    ScreeningFeatures,
+    TooManyOperations,
+    choose_features,
+)
 from mltasks.vision.guarantees.escape_guarantee import EscapeRateGuarantee
 from mltasks.vision.guarantees.screening_certificate import TooFewParts
 from mltasks.vision.serving.bundle import BundleCorrupt
@@ -32,7 +39,6 @@ def test_it_separates_what_the_full_graph_passes(fast_path: LearnedFastPath, tmp
         logit = screener.logit(read_pixels(image.sample, SIZE))
         passed[image.passed].append(screener.certificate.passes(logit))
 
-    print({answer: f"{np.mean(found):.2f} of {len(found)}" for answer, found in passed.items()})
     assert np.mean(passed[True]) > 2 * np.mean(passed[False])
 
 
@@ -77,7 +83,7 @@ def test_it_refuses_a_full_graph_of_ten_times_fewer_operations() -> None:
 
 
 def test_a_larger_full_graph_gets_a_deeper_network() -> None:
-    small, large = (choose_features((64, 64), full_gflop=gflop).depth for gflop in (0.05, 4.0))
+    small, large = (choose_features((64, 64), full_gflop=gflop).maps.depth for gflop in (0.05, 4.0))
 
     assert large.shrinking == 2 and large.taps == (4, 10)
     assert small != large
@@ -91,3 +97,18 @@ def test_it_refuses_files_that_changed(fast_path: LearnedFastPath, tmp_path: Pat
 def test_it_refuses_images_of_another_size(fast_path: LearnedFastPath) -> None:
     with pytest.raises(ValueError, match="screens uint8 images"):
         Screener.load(fast_path.directory).logit(np.zeros((32, 32, 3), np.uint8))
+
+
+def test_a_change_at_one_place_is_unusual() -> None:
+    features = ScreeningFeatures(Depth(4, (4,)))
+    generator = np.random.default_rng(0)
+    usual = [generator.normal(5, 0.1, (40, 4, 4)).astype(np.float32) for _ in range(20)]
+    features.fit([image] for image in usual)
+    scratched = usual[0].copy()
+    scratched[:, 2, 1] += 3
+
+    good, bad = (features.usual[0](torch.from_numpy(image[None]))[0] for image in (usual[1], scratched))
+    assert good.shape == bad.shape == (44,)
+    assert float(bad[:40].min()) > 2 * float(good[:40].max())
+    # The most unusual position, the mean of five and of all positions
+    assert list(bad[40:] > good[40:] + 0.1) == [True] * 4
