@@ -1,12 +1,13 @@
 """Images to post and to train on: a line's mix of drawn parts, as crops and as whole frames of a camera.
 
-Nearly all parts of a line are good. No posted part is in the training set: their seeds differ. All are drawn alike. The
-training set keeps the size in which parts are drawn, 288 × 512, from which a version derives its input size.
+Nearly all parts of a line are good. No posted part is in the training set: their seeds differ. All are drawn and
+resized alike.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,8 +24,8 @@ DEFECTIVE_SHARE = 0.05
 # below 200 labels no probability is close to 0, and most parts go to review.
 LINE_SEED, TRAINING_SEED, TRAINING_COUNTS = 77, 5, (140, 35, 35)
 # The certificate of a fast path needs 299 held-out parts that the full model does not pass, of 60 % of all parts.
-FAST_PATH_SEED, FAST_PATH_COUNTS = 191, (500, 300, 300)
-JPEG_QUALITY = 90
+FAST_PATH_SEED, FAST_PATH_COUNTS = 191, (400, 600, 600)
+JPEG_QUALITY = 92
 # Height of the part in a frame; the rest is the table below it.
 _HEIGHT = round(FRAME_SIZE[1] * 0.8)
 _WIDTH = round(_HEIGHT * CROP_SIZE[0] / CROP_SIZE[1])
@@ -45,12 +46,17 @@ def draw_frames(folder: Path) -> list[Path]:
 
 def write_training_set(folder: Path) -> None:
     """Write labeled parts into one folder a kind (``good/``, ``scratch/``, …)."""
-    write_image_folder(folder, labeled_set(TRAINING_SEED, *TRAINING_COUNTS))
+    _write_crops(folder, TRAINING_SEED, TRAINING_COUNTS)
 
 
 def write_fast_path_set(folder: Path) -> None:
     """Write parts to learn a fast path from, as ``write_training_set``."""
-    write_image_folder(folder, labeled_set(FAST_PATH_SEED, *FAST_PATH_COUNTS))
+    _write_crops(folder, FAST_PATH_SEED, FAST_PATH_COUNTS)
+
+
+def _write_crops(folder: Path, seed: int, counts: tuple[int, int, int]) -> None:
+    drawn = labeled_set(seed, *counts)
+    write_image_folder(folder, (replace(part, image=_crop(part)) for part in drawn))
 
 
 def _save_line(folder: Path, name: str, count: int, draw: Callable[[DrawnPart], Image.Image]) -> list[Path]:

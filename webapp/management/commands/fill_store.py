@@ -1,4 +1,4 @@
-"""Command that copies this machine's images, versions and backbones into the shared bucket."""
+"""Command that copies this machine's images, versions, fast paths and backbones into the shared bucket."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from inspection.models import Inspection
+from inspection.models import FastPath, Inspection
 from labeling.models import Label
 from mltasks.models import BackboneRun, ModelVersion
 from mltasks.models.mask_names import mask_name
@@ -44,9 +44,9 @@ class Command(BaseCommand):
         )
 
     def _publish_versions(self, replace: bool) -> int:
-        """Publish intact versions: a damaged directory must not replace a good object."""
-        count = 0
-        for version in ModelVersion.objects.select_related("model"):
+        """Publish intact versions and fast paths: a damaged directory must not replace a good object."""
+        count, fast_paths = 0, FastPath.objects.select_related("version__model")
+        for version in [*ModelVersion.objects.select_related("model"), *fast_paths]:
             if not version.path.is_dir():
                 continue
             try:
