@@ -19,7 +19,7 @@ from mltasks.vision.export.quantization import find_components, quantize
 from mltasks.vision.serving import bundle
 from mltasks.vision.serving.calibrator import Calibrator
 from mltasks.vision.serving.precisions import BF16, F32, PRECISIONS, Precision, fastest
-from mltasks.vision.serving.processor import has_bfloat16, processor_id
+from mltasks.vision.serving.processor import has_bfloat16, has_fast_int8, processor_id
 from mltasks.vision.serving.scorer import EMBEDDING, ERROR, LABELED_NOVELTY, LOGIT, NOVELTY, compile_model
 from mltasks.vision.stats.metrics import average_precision
 
@@ -70,12 +70,14 @@ class PrecisionCheck:
 class PrecisionReport:
     """Checks by the precision's name, on ``images`` parts, and the processor of their times.
 
-    ``parts`` are the components in 8 bits. Without checks the version is served in 32 bits, and ``why`` says why."""
+    ``parts`` are the components in 8 bits; ``needs_int8`` says that they need a processor with instructions for 8-bit
+    products. Without checks the version is served in 32 bits, and ``why`` says why."""
 
     why: str = ""
     processor: str = ""
     images: int = 0
     parts: tuple[str, ...] = ()
+    needs_int8: bool = False
     checks: Mapping[str, PrecisionCheck] = field(default_factory=dict)
 
     @property
@@ -101,7 +103,7 @@ def check_precisions(
     present = find_components(graph)
     # Without repeats: all components may be one, or none.
     for components in filter(None, dict.fromkeys([present, *((component,) for component in present)])):
-        quantized = quantize(graph, images, components)
+        quantized = quantize(graph, images, components, all_bits=has_fast_int8())
         checks = _compare({**wide, "int8": quantized, "int8_bf16": quantized}, parts, scales)
         if any(checks[name].allowed for name in checks.keys() - wide.keys()):
             openvino.save_model(quantized, graph.with_name(bundle.GRAPH_8_BITS), compress_to_fp16=False)
@@ -113,7 +115,7 @@ def check_precisions(
 def _report(
     parts: Sequence[HeldOutPart], checks: Mapping[str, PrecisionCheck], components: Sequence[str] = ()
 ) -> PrecisionReport:
-    return PrecisionReport("", processor_id(), len(parts), tuple(components), checks)
+    return PrecisionReport("", processor_id(), len(parts), tuple(components), has_fast_int8(), checks)
 
 
 def _compare(

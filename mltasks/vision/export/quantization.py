@@ -38,16 +38,19 @@ def find_components(graph: Path) -> tuple[str, ...]:
     return tuple(_find_nodes(_read_folded(graph)))
 
 
-def quantize(graph: Path, images: Sequence[NDArray[np.uint8]], components: Sequence[str]) -> openvino.Model:
+def quantize(
+    graph: Path, images: Sequence[NDArray[np.uint8]], components: Sequence[str], *, all_bits: bool = False
+) -> openvino.Model:
     """Return the graph with some of its components in 8 bits.
 
-    The ranges come from images, uint8 ``[height, width, 3]``."""
+    The ranges come from images, uint8 ``[height, width, 3]``. Weights use 7 of their 8 bits, because processors without
+    instructions for 8-bit products add pairs of products in 16 bits, which could overflow. With ``all_bits`` they use
+    all 8: the scores shift about half as much, and only processors with such instructions may compute the graph."""
     model = _read_folded(graph)
     found = _find_nodes(model)
     chosen = set[str]().union(*(found[component] for component in components))
-    return _run_nncf(
-        model, images, [name for node in _nodes(model) if (name := node.get_friendly_name()) not in chosen]
-    )
+    ignored = [name for node in _nodes(model) if (name := node.get_friendly_name()) not in chosen]
+    return _run_nncf(model, images, ignored, all_bits)
 
 
 def _read_folded(graph: Path) -> openvino.Model:
@@ -111,7 +114,9 @@ def _is_backbone_convolution(operation: openvino.Node) -> bool:
     return bool(min(out, into) >= MIN_CHANNELS and max(kernel) > 1)
 
 
-def _run_nncf(model: openvino.Model, images: Sequence[NDArray[np.uint8]], ignored: list[str]) -> openvino.Model:
+def _run_nncf(
+    model: openvino.Model, images: Sequence[NDArray[np.uint8]], ignored: list[str], all_bits: bool
+) -> openvino.Model:
     # NNCF's switch that turns off its telemetry
     os.environ.setdefault("NNCF_CI", "1")
     import nncf  # late: seconds and 100 MB that only a training pays
@@ -127,7 +132,6 @@ def _run_nncf(model: openvino.Model, images: Sequence[NDArray[np.uint8]], ignore
             subset_size=len(images),
             ignored_scope=nncf.IgnoredScope(names=ignored, validate=False),
             advanced_parameters=nncf.AdvancedQuantizationParameters(
-                # CPUs without VNNI add pairs of products in 16 bits: 7-bit weights prevent an overflow.
-                overflow_fix=nncf.OverflowFix.ENABLE,
+                overflow_fix=nncf.OverflowFix.DISABLE if all_bits else nncf.OverflowFix.ENABLE,
             ),
         )

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mltasks.vision.serving import bundle
-from mltasks.vision.serving.processor import processor_id
+from mltasks.vision.serving.processor import has_fast_int8, processor_id
 
 FP32, BF16 = "f32", "bf16"
 # A precision that saves less time does not justify other scores.
@@ -41,11 +41,14 @@ PRECISIONS = {
 
 
 def allowed_precisions(meta: Mapping[str, Any]) -> list[Precision]:
-    """Return the precisions that keep a version's scores, 32 bits first.
+    """Return the precisions that keep a version's scores on this processor, 32 bits first.
 
     Versions of earlier programs have one graph; its file has 8-bit convolutions if they were chosen."""
     checks = _checks(meta)
-    return [F32, *(found for name, found in PRECISIONS.items() if found != F32 and checks.get(name, {}).get("allowed"))]
+    with_8_bits = has_fast_int8() or not meta.get("precision", {}).get("needs_int8")
+    graphs = {bundle.GRAPH, bundle.GRAPH_8_BITS} if with_8_bits else {bundle.GRAPH}
+    others = (found for name, found in PRECISIONS.items() if found != F32 and checks.get(name, {}).get("allowed"))
+    return [F32, *(found for found in others if found.graph in graphs)]
 
 
 def trained_milliseconds(meta: Mapping[str, Any]) -> dict[str, float] | None:

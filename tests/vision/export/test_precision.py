@@ -61,7 +61,7 @@ def checked(graph: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[openvino.
 
     def check(narrow: openvino.Model) -> PrecisionReport:
         monkeypatch.setattr(precision, "find_components", lambda _: QUANTIZABLE)
-        monkeypatch.setattr(precision, "quantize", lambda *_: narrow)
+        monkeypatch.setattr(precision, "quantize", lambda *_, **__: narrow)
         before = graph.read_bytes()
         report = check_precisions(graph, [], make_parts(DARK, DARK + 5, BRIGHT, BRIGHT + 5), SCALES)
         assert graph.read_bytes() == before, "The graph in 32 bits is never replaced."
@@ -168,7 +168,9 @@ def test_where_all_components_shift_too_much_the_backbone_alone_may_do(
     graph: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(precision, "find_components", lambda _: QUANTIZABLE)
-    monkeypatch.setattr(precision, "quantize", lambda _graph, _images, kinds: make_linear_graph(novelty=len(kinds)))
+    monkeypatch.setattr(
+        precision, "quantize", lambda _graph, _images, kinds, **_: make_linear_graph(novelty=len(kinds))
+    )
     report = check_precisions(graph, [], make_parts(DARK, BRIGHT), SCALES)
     assert report.checks["int8"].allowed and report.parts == (BACKBONE,)
 

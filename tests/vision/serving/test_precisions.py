@@ -46,6 +46,15 @@ def test_a_version_of_an_earlier_program_has_one_graph(old: dict[str, Any]) -> N
     assert trained_milliseconds(old) is None
 
 
+def test_a_graph_with_all_8_bits_needs_a_processor_that_multiplies_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = meta(f32=80.0, bf16=60.0, int8=50.0, int8_bf16=40.0)
+    one["precision"]["needs_int8"] = True
+
+    for fast, names in ((True, ["f32", "bf16", "int8", "int8_bf16"]), (False, ["f32", "bf16"])):
+        monkeypatch.setattr(precisions, "has_fast_int8", lambda fast=fast: fast)
+        assert [each.name for each in allowed_precisions(one)] == names
+
+
 def test_times_of_another_processor_do_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
     one = meta(f32=80.0, int8=50.0)
     monkeypatch.setattr(precisions, "processor_id", lambda: "another")
