@@ -126,27 +126,27 @@ def test_no_answered_verdict_is_lost_when_the_database_server_is_killed(site: Si
 
     def send(mine: list[Path]) -> None:
         for path in mine:
-            try:
-                answer = site.send(path, key=key)
-            except OSError:
-                continue
-            if answer.status == 201:
-                answers.append(answer.body)
+            answer = site.send(path, key=key)
+            assert answer.status == 201
+            answers.append(answer.body)
 
-    clients = [threading.Thread(target=send, args=(images[start::4],)) for start in range(4)]
-    for client in clients:
-        client.start()
-    wait_for("the first answers", lambda: len(answers) >= 8)
-    postmaster = int((site.folder / "var" / "postgres" / "postmaster.pid").read_text().split()[0])
-    os.kill(postmaster, signal.SIGQUIT)
-    for client in clients:
-        client.join()
-    wait_for("the database to be back", lambda: _is_running_again(site, "/readyz"))
+    def kill_after(parts: list[Path]) -> set[str]:
+        """Send parts by four clients, kill the server after the last answer, and return the states of all parts."""
+        clients = [threading.Thread(target=send, args=(parts[start::4],)) for start in range(4)]
+        for client in clients:
+            client.start()
+        for client in clients:
+            client.join()
+        os.kill(int((site.folder / "var" / "postgres" / "postmaster.pid").read_text().split()[0]), signal.SIGQUIT)
+        wait_for("the database to be back", lambda: _is_running_again(site, "/readyz"))
+        rows = "SELECT id, state FROM inspection_inspection WHERE id = ANY(%s::uuid[])"
+        states = dict(site.query(rows, [answer["id"] for answer in answers]))
+        assert len(states) == len(answers), "An answered part is gone."
+        return set(states.values())
 
-    rows = "SELECT id, state FROM inspection_inspection WHERE id = ANY(%s::uuid[])"
-    states = dict(site.query(rows, [answer["id"] for answer in answers]))
-    assert len(states) == len(answers), "An answered part is gone."
-    assert "pending" in states.values(), "The crash took no verdict back: the test shows nothing."
+    # A commit of a worker between the last answer and the kill writes the verdicts to disk: then once more.
+    took_some_back = any("pending" in kill_after(images[start : start + 8]) for start in range(0, len(images), 8))
+    assert took_some_back, "The crash took no verdict back: the test shows nothing."
     pending = "SELECT 1 FROM inspection_inspection WHERE source = 'station' AND state = 'pending'"
     wait_for("the sweeper to decide what the crash left", lambda: not site.query(pending), 180)
     decided = (

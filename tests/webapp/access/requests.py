@@ -137,6 +137,7 @@ _PRODUCT = {
     "name": "Panel", "slug": "panel", "retrain_at": "02:00", "training_settings": "{}", "fn_cost": "5", "fp_cost": "1",
     "review_cost": "0.2", "audit_share": "0.01", "fail_audit_share": "0.01", "holdout_share": "0.2", "gate_labels": "0",
     "second_share": "0", "repeat_share": "0", "escape_promise": "0.05", "escape_confidence": "0.95",
+    "deadline_action": "late", "fast_path_leak": "0.01",
     "pick_strategy": "expected_cost", "reason": "A recall.",
 }  # fmt: skip
 
