@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import signal
 import threading
 from pathlib import Path
@@ -137,7 +136,10 @@ def test_no_answered_verdict_is_lost_when_the_database_server_is_killed(site: Si
             client.start()
         for client in clients:
             client.join()
-        os.kill(int((site.folder / "var" / "postgres" / "postmaster.pid").read_text().split()[0]), signal.SIGQUIT)
+        server = psutil.Process(int((site.folder / "var" / "postgres" / "postmaster.pid").read_text().split()[0]))
+        server.send_signal(signal.SIGQUIT)
+        # Until it has ended, it still answers.
+        assert psutil.wait_procs([server], timeout=60)[0]
         wait_for("the database to be back", lambda: _is_running_again(site, "/readyz"))
         rows = "SELECT id, state FROM inspection_inspection WHERE id = ANY(%s::uuid[])"
         states = dict(site.query(rows, [answer["id"] for answer in answers]))
