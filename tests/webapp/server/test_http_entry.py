@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 import asyncio
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -16,6 +17,12 @@ from webapp.server.http_entry import HttpEntry
 from webapp.server.request_reading import CompleteRequest
 
 Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Any]
+
+
+def run_in_thread(answer: Coroutine[Any, Any, None]) -> None:
+    """Run a coroutine in a thread of its own: once a browser test ran, the thread of the tests has a running loop."""
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(asyncio.run, answer).result()
 
 
 class Client:
@@ -44,7 +51,7 @@ class Client:
 
     def ask(self) -> tuple[int, dict[bytes, bytes], bytes]:
         """Return status, headers and body of the answer."""
-        asyncio.run(asyncio.wait_for(self.entry(self.scope, self.receive, self.send), 20))
+        run_in_thread(asyncio.wait_for(self.entry(self.scope, self.receive, self.send), 20))
         start, *bodies = self.got
         return start["status"], dict(start["headers"]), b"".join(body["body"] for body in bodies)
 

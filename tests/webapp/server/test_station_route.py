@@ -26,6 +26,7 @@ from inspection.products.stations import create_station, issue_key, revoke_key
 from tests.inspection.forms import BOUNDARY, Part, file_field, form_body, image_field, text_field
 from tests.inspection.sample_images import jpeg
 from tests.tiny_model import MakeVersion
+from tests.webapp.server.test_http_entry import run_in_thread
 from webapp.server import station_route
 from webapp.server.station_route import answer_station_post
 
@@ -401,7 +402,7 @@ def test_the_web_server_asks_the_route_first_and_else_django(key: str, monkeypat
     for more in ({}, {"cookie": "a=b"}):
         headers = [(name.encode(), value.encode()) for name, value in (sent | more).items()]
         messages: list[Any] = []
-        asyncio.run(asyncio.wait_for(application(scope_of(headers), body_of(GOOD), collect(messages)), 20))
+        run_in_thread(asyncio.wait_for(application(scope_of(headers), body_of(GOOD), collect(messages)), 20))
         statuses.append(messages[0]["status"])
 
     assert (statuses, taken) == ([201, 201], [True, False])
