@@ -57,7 +57,7 @@ def graph(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def checked(graph: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[openvino.Model], PrecisionReport]:
-    """What is found when 8 bits give this stand-in."""
+    """A function that checks the precisions when 8 bits give a stand-in."""
 
     def check(narrow: openvino.Model) -> PrecisionReport:
         monkeypatch.setattr(precision, "find_components", lambda _: QUANTIZABLE)
