@@ -154,7 +154,8 @@ def _check(
     probability_shift = float(np.abs(probabilities[1] - probabilities[0]).max())
     embedding_distance = float((1 - (other[EMBEDDING] * f32[EMBEDDING]).sum(-1)).max())
     # Of 32 bits this is the rounding of a vector's length.
-    probability, novelty, embedding = probability_shift, novelty_shift, max(0.0, embedding_distance)
+    # NumPy's maximum keeps NaN.
+    probability, novelty, embedding = probability_shift, novelty_shift, float(np.maximum(embedding_distance, 0))
     why = _rejection_reason(before - after, probability, novelty, embedding)
     return PrecisionCheck(
         not why, why, round(after, 6), round(probability, 6), round(novelty, 6), round(embedding, 6), milliseconds

@@ -30,6 +30,7 @@ SCALES = ScoreScales(Calibrator(1.0, 0.0), 1.0, 1.0)
 BACKBONE_CONVOLUTIONS = 16
 # Grey levels of a good and of a defective part
 DARK, BRIGHT = 40, 200
+NAN = float("nan")
 
 
 def make_parts(*greys: int) -> list[HeldOutPart]:
@@ -37,14 +38,17 @@ def make_parts(*greys: int) -> list[HeldOutPart]:
     return [HeldOutPart(np.full((8, 8, 3), grey, np.uint8), grey / 255, int(grey > 100)) for grey in greys]
 
 
-def make_linear_graph(logit: float = 0.0, turned: float = 1.0, novelty: float = 1.0) -> openvino.Model:
+def make_linear_graph(
+    logit: float = 0.0, turned: float = 1.0, novelty: float = 1.0, length: float = 1.0
+) -> openvino.Model:
     """A graph with a version's outputs whose logit is the grey level in [0, 1], ``turned`` and moved by ``logit``, and
-    whose other scores are ``novelty``."""
+    whose other scores are ``novelty``; the embedding has one number, its ``length``."""
     image = opset.parameter([1, 8, 8, 3], np.uint8, name="image")
     grey = opset.reduce_mean(opset.convert(image, np.float32), opset.constant(np.array([1, 2, 3])))
     said = opset.add(opset.multiply(grey, np.float32(turned / 255)), np.float32(logit))
     other = opset.add(opset.multiply(grey, np.float32(0)), np.float32(novelty))
     place = opset.divide(opset.add(grey, np.float32(1)), opset.add(grey, np.float32(1)))
+    place = opset.multiply(place, np.float32(length))
     return openvino.Model([said, other, other, other, other, other, place], [image], "stand-in")
 
 
@@ -90,7 +94,9 @@ def test_eight_bits_that_lose_half_a_point_are_refused(checked: Callable[[openvi
     assert report.parts == () and report.fastest.graph == bundle.GRAPH
 
 
-@pytest.mark.parametrize("narrow", [{"logit": 0.6}, {"novelty": 1.2}, {"logit": float("nan")}])
+@pytest.mark.parametrize(
+    "narrow", [{"logit": 0.6}, {"novelty": 1.2}, {"logit": NAN}, {"length": NAN}]
+)
 def test_eight_bits_that_shift_the_scores_are_refused(
     checked: Callable[[openvino.Model], PrecisionReport], narrow: dict[str, float]
 ) -> None:
