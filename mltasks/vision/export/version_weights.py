@@ -26,8 +26,8 @@ from mltasks.vision.export.precision import (
 )
 from mltasks.vision.networks.compute import derive_seed
 from mltasks.vision.serving import bundle
-from mltasks.vision.serving.precisions import BF16, F32
-from mltasks.vision.serving.scorer import compile_model
+from mltasks.vision.serving.precisions import F32
+from mltasks.vision.serving.scorer import compile_model, compile_precision
 from mltasks.vision.train_config import TrainConfig
 from mltasks.vision.training.features.feature_bank import read_pixels
 from mltasks.vision.training.fit import AUTO, FittedVersion
@@ -68,8 +68,7 @@ def write_networks(fitted: FittedVersion, samples: Sequence[Sample], draft: Path
     scales = ScoreScales(point.calibrator, serving.novelty_threshold, serving.labeled_novelty_threshold)
     report = check_precisions(graph, images, parts, scales)
     if (fastest := report.fastest) != F32:
-        half = fastest.number_format == BF16
-        compiled = compile_model(draft / fastest.graph, torch.get_num_threads(), half=half)
+        compiled = compile_precision(draft, fastest, torch.get_num_threads())
     return ExportedWeights(agreement, operations, report, compiled)
 
 

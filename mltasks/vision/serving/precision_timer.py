@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mltasks.vision.serving.precisions import BF16, PRECISIONS, Precision
-from mltasks.vision.serving.scorer import compile_model
+from mltasks.vision.serving.precisions import PRECISIONS, Precision
+from mltasks.vision.serving.scorer import compile_precision
 
 WARM_UP_ROUNDS, ROUNDS = 2, 9
 # Compiling and timing four graphs takes some 5 s on an idle core.
@@ -54,9 +54,7 @@ def time_alternating(requests: Mapping[str, Any], image: NDArray[np.uint8]) -> M
 def main(bundle_dir: Path, names: Sequence[str]) -> None:
     """Print the times of the named precisions as JSON."""
     chosen = [PRECISIONS[name] for name in names]
-    graphs = {
-        each.name: compile_model(bundle_dir / each.graph, threads=1, half=each.number_format == BF16) for each in chosen
-    }
+    graphs = {each.name: compile_precision(bundle_dir, each, threads=1) for each in chosen}
     shape = next(iter(graphs.values())).inputs[0].shape
     image = np.random.default_rng(0).integers(0, 256, tuple(shape), np.uint8)
     print(json.dumps(time_alternating({name: graph.create_infer_request() for name, graph in graphs.items()}, image)))

@@ -94,7 +94,7 @@ class Scorer:
         """
         sha256 = bundle.verify(bundle_dir, expected_sha256)
         path = bundle_dir / precision.graph
-        graph = compile_model(path, threads, half=precision.number_format == BF16, images=images)
+        graph = compile_precision(bundle_dir, precision, threads, images=images)
         scorer = cls(graph, bundle.read_meta(bundle_dir), sha256, acquire_slot)
         weights = path.with_suffix(".bin")
         process_pages.release_mapped_pages(weights)
@@ -178,6 +178,14 @@ class Scorer:
             yield request
         finally:
             self._idle.put(request)
+
+
+def compile_precision(
+    bundle_dir: Path, precision: Precision, threads: int = 0, *, images: int = 1
+) -> openvino.CompiledModel:
+    """Compile a version's graph of this precision; the other arguments are those of ``compile_model``."""
+    half = precision.number_format == BF16
+    return compile_model(bundle_dir / precision.graph, threads, half=half, images=images)
 
 
 def compile_model(

@@ -94,9 +94,7 @@ def test_eight_bits_that_lose_half_a_point_are_refused(checked: Callable[[openvi
     assert report.parts == () and report.fastest.graph == bundle.GRAPH
 
 
-@pytest.mark.parametrize(
-    "narrow", [{"logit": 0.6}, {"novelty": 1.2}, {"logit": NAN}, {"length": NAN}]
-)
+@pytest.mark.parametrize("narrow", [{"logit": 0.6}, {"novelty": 1.2}, {"logit": NAN}, {"length": NAN}])
 def test_eight_bits_that_shift_the_scores_are_refused(
     checked: Callable[[openvino.Model], PrecisionReport], narrow: dict[str, float]
 ) -> None:
