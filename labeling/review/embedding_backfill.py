@@ -131,7 +131,7 @@ def _compute_embeddings(keys: Iterable[UUID], version: ModelVersion) -> int:
     parts = Inspection.objects.in_bulk(list(keys))
     for part in parts.values():
         # Before the lock: it takes 0.1 s, and reviewers must not wait for it.
-        embedding = part_embeddings.compute_embedding(part, scorers.get_scorer(version))
+        embedding = part_embeddings.compute_embedding(part, scorers.get_batch_scorer(version))
         _update_embedding(part.pk, embedding, version.embedding_space)
     return len(parts)
 

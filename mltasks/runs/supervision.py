@@ -19,6 +19,7 @@ from mltasks.models import Run, TrainingRun
 from mltasks.runs import orphaned_files
 from mltasks.runs.lease import LEASE_DURATION, STARTING_STAGE, RunLease, RunNotAvailable, release_after_failure
 from mltasks.runs.run_reporter import STALL_TIMEOUT
+from mltasks.runs.session_priority import lower_session
 
 POLL_SECONDS = 5.0  # seconds
 START_TIMEOUT = timedelta(seconds=STALL_TIMEOUT)
@@ -47,7 +48,9 @@ def _spawn(lease: RunLease, errors: IO[bytes]) -> subprocess.Popen[bytes]:
     command = [sys.executable, "manage.py", lease.run_class.COMMAND, str(lease.run_id)]
     command += ["--lease", str(lease.token), "--parent", str(os.getpid())]
     # A session of its own: Ctrl-C at the terminal reaches only the supervisor, and the process dies with its worker.
-    return subprocess.Popen(command, cwd=settings.BASE_DIR, stderr=errors, start_new_session=True)  # noqa: S603
+    process = subprocess.Popen(command, cwd=settings.BASE_DIR, stderr=errors, start_new_session=True)  # noqa: S603
+    lower_session(process.pid, max(0, os.nice(0)))
+    return process
 
 
 def _watch(process: subprocess.Popen[bytes], lease: RunLease) -> int:

@@ -56,6 +56,7 @@ def main() -> int:
         "--processes", action="store_true", help="measure from one to all cores and over two machines instead"
     )
     serving.add_argument("--plot", type=Path, help="SVG file for the chart")
+    serving.add_argument("--site", type=Path, help="folder of the site, kept for later runs, which need no training")
 
     mutated = _add(benches, "mutated", _run_mutated, "Answers, times and memory with damaged, huge and odd images.")
     mutated.add_argument("--images", type=between(1, 1_000_000), default=3000, help="number of images")
@@ -131,17 +132,18 @@ def _run_replay(options: argparse.Namespace) -> int:
 def _run_serving(options: argparse.Namespace) -> int:
     if options.images and not list(options.images.glob("*.jpg")):
         options.error(f"argument --images: {options.images} has no *.jpg")
-    if options.processes and (options.soak or options.plot):
-        options.error("argument --processes: it has no soak and no chart")
+    if options.processes and (options.soak or options.plot or options.site):
+        options.error("argument --processes: it has no soak, no chart and no kept site")
     if options.processes and not hasattr(os, "sched_setaffinity"):
         options.error("argument --processes: this system cannot limit a process to some cores")
     from webapp.benchmarks.serving import machines
-    from webapp.benchmarks.serving.run import run
+    from webapp.benchmarks.serving.run import Loads, run
 
     with _temporary_folder() as folder:
         if options.processes:
             return machines.run(folder, options.seconds, options.images, options.rounds)
-        return run(folder, options.seconds, options.images, rounds=options.rounds, soak=options.soak, plot=options.plot)
+        site = options.site.resolve() if options.site else folder / "ours"
+        return run(folder, site, Loads(options.seconds, options.rounds, options.images, options.soak), options.plot)
 
 
 def _run_mutated(options: argparse.Namespace) -> int:

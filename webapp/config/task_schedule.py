@@ -9,6 +9,7 @@ TASK_ROUTES = {
     "inspection.tasks.execute_replay": {"queue": "replay"},
     "inspection.tasks.score_deferred": {"queue": "replay"},
     "inspection.tasks.shadow": {"queue": "replay"},
+    "labeling.tasks.make_comparable": {"queue": "replay"},
     "inspection.tasks.learn_fast_paths": {"queue": "training"},
 }
 BEAT_SCHEDULE = {
@@ -24,7 +25,11 @@ BEAT_SCHEDULE = {
     "order-the-queues": {"task": "inspection.tasks.order_queue", "schedule": 15.0, "options": {"expires": 15}},
     "score-by-challengers": {"task": "inspection.tasks.shadow", "schedule": 5.0, "options": {"expires": 5}},
     "look-at-candidates": {"task": "inspection.tasks.look_at_candidates", "schedule": 15.0, "options": {"expires": 15}},
-    "make-parts-comparable": {"task": "labeling.tasks.make_comparable", "schedule": 15.0, "options": {"expires": 15}},
+    "make-parts-comparable": {
+        "task": "labeling.tasks.make_comparable",
+        "schedule": 15.0,
+        "options": {"expires": 120},  # may wait for a minute of deferred scoring
+    },
     "resume-training-runs": {"task": "labeling.tasks.sweep_runs", "schedule": 15.0, "options": {"expires": 15}},
     "prune-at-night": {
         "task": "labeling.tasks.prune",

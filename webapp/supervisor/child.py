@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mltasks.runs.session_priority import lower_session
 from webapp.supervisor.console import Console
 from webapp.supervisor.parent_death import parent_death_command
 
@@ -72,6 +73,8 @@ class Child:
             env={**self.environment, **self.program.environment},
             start_new_session=True,
         )
+        if self.program.nice:
+            lower_session(self.process.pid, self.program.nice)
         threading.Thread(target=self._forward_output, args=[self.process], daemon=True).start()
 
     def kill(self) -> None:

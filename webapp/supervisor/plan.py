@@ -21,8 +21,8 @@ def programs(*, demo: bool) -> list[Program]:
     started = [
         Program("web", (sys.executable, "-m", "webapp.server")),
         _worker("scoring"),
-        _worker("training"),
-        # A replay and a challenger run side by side, at lower priority than a waiting station.
+        # Both give way to a waiting station. A replay and a challenger run side by side.
+        _worker("training", nice=10),
         _worker("replay", concurrency=2, nice=19),
         Program("beat", (*_CELERY, "beat", "--loglevel", "WARNING", "--pidfile", "")),
     ]

@@ -43,7 +43,7 @@ class FixedEmbeddingScorer(ScriptedScorer):
 def scorer(monkeypatch: pytest.MonkeyPatch, settings: Any, tmp_path: Any) -> Iterator[FixedEmbeddingScorer]:
     settings.MEDIA_ROOT = tmp_path
     made = FixedEmbeddingScorer()
-    monkeypatch.setattr(embedding_backfill.scorers, "get_scorer", lambda _: made)
+    monkeypatch.setattr(embedding_backfill.scorers, "get_batch_scorer", lambda _: made)
     embedding_backfill._positions.clear()
     yield made
     embedding_backfill._positions.clear()
@@ -141,14 +141,14 @@ def test_one_products_trouble_costs_no_others(
     broken = make_champion(other, "broken")
     make_labeled_parts(other, 1)
     (part,) = make_labeled_parts(product, 1)
-    sound = embedding_backfill.scorers.get_scorer(champion)
+    sound = embedding_backfill.scorers.get_batch_scorer(champion)
 
     def scorer_of(version: ModelVersion) -> ScriptedScorer:
         if version == broken:
             raise RuntimeError("its files are gone")
         return sound  # type: ignore[return-value]
 
-    monkeypatch.setattr(embedding_backfill.scorers, "get_scorer", scorer_of)
+    monkeypatch.setattr(embedding_backfill.scorers, "get_batch_scorer", scorer_of)
     assert embedding_backfill.backfill_embeddings() == 1
     assert set(embeddings()) == {part.pk}
     assert "The embeddings of the parts of Tile could not be computed" in caplog.text

@@ -85,9 +85,17 @@ def test_every_program_is_there() -> None:
     assert all(Path(one.command[0]).is_file() for one in programs(demo=True))
 
 
-def test_each_queue_has_one_worker_and_replays_give_way() -> None:
+@pytest.mark.skipif(not Path("/proc/self/autogroup").exists(), reason="this system has no autogroups")
+def test_a_childs_session_gives_way_to_other_sessions(child: Callable[..., Child]) -> None:
+    one = child("import time; time.sleep(600)", nice=19)
+    one.start()
+    assert one.process is not None
+    assert Path(f"/proc/{one.process.pid}/autogroup").read_text().endswith(" nice 19\n")
+
+
+def test_each_queue_has_one_worker_and_long_work_gives_way() -> None:
     workers = [one for one in programs(demo=True) if "worker" in one.command]
-    assert sorted((one.name, one.nice) for one in workers) == [("replay", 19), ("scoring", 0), ("training", 0)]
+    assert sorted((one.name, one.nice) for one in workers) == [("replay", 19), ("scoring", 0), ("training", 10)]
 
 
 def test_a_child_that_dies_is_started_again_and_told(child: Callable[..., Child], output: io.StringIO) -> None:

@@ -7,41 +7,52 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mltasks.vision.benchmarks.printing import PrintLine
+from mltasks.vision.guarantees.screening_certificate import Certificate
 from webapp.benchmarks.serving import parts
 from webapp.benchmarks.serving.ours import PRODUCT, RunningSite
+
+if TYPE_CHECKING:
+    from inspection.models import FastPath, Product
 
 NAME = "fast path"
 # Seconds until a worker must have scored all parts that the fast path passed.
 SCORING_SECONDS = 600.0
 
 
-def learn(say: PrintLine) -> None:
-    """Learn the product's fast path; beside it the product promises no escape rate, which needs hundreds of labels.
+def prepare(say: PrintLine) -> None:
+    """Learn the product's fast path unless an earlier run did, leave it off, and say what it shows.
 
     Raises FastPathRefused, for instance if the fast path would save nothing.
     """
-    from inspection.fast_path import learning
     from inspection.models import Product
+
+    product = Product.objects.select_related("registered_model", "fast_path").get(slug=PRODUCT)
+    learned = product.fast_path or _learn(product, say)
+    _switch(on=False)
+    certificate, answered = Certificate.from_json(learned.meta["certificate"]), learned.meta["answered"]
+    say(
+        f"fast path: {answered['value']:.1%} of {answered['parts']} held-out parts passed alone; of "
+        f"{certificate.not_passed} that the full model does not pass {certificate.leaks}, with 95 % confidence at most "
+        f"{certificate.leak_bound:.2%}"
+    )
+
+
+def _learn(product: Product, say: PrintLine) -> FastPath:
+    """Learn from drawn parts, for a product that promises no escape rate, which would need hundreds of labels."""
+    from inspection.fast_path import learning
     from inspection.products import products
     from labeling.folder_import.label_import import import_images
 
-    product = Product.objects.select_related("registered_model").get(slug=PRODUCT)
     product.fast_path_enabled, product.escape_promise = True, 1.0
     products.change(product, by=None, reason="Benchmark of the fast path.")
     say("learning a fast path ...")
     with tempfile.TemporaryDirectory(prefix="sl-bench-") as name:
         parts.write_fast_path_set(Path(name))
         import_images(product, Path(name))
-    learned = learning.learn(product)
-    _switch(on=False)
-    certificate, answered = learned.certificate, learned.meta["answered"]
-    say(
-        f"fast path: {answered['value']:.1%} of {answered['parts']} held-out parts passed alone; of "
-        f"{certificate.not_passed} that the full model does not pass {certificate.leaks}, with 95 % confidence at most "
-        f"{certificate.leak_bound:.2%}"
-    )
+    return learning.learn(product)
 
 
 @contextmanager

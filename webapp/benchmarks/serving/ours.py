@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psutil
 
@@ -20,6 +21,10 @@ from webapp.benchmarks.serving import parts
 from webapp.benchmarks.serving.processes import cpu_seconds, listens_on, running_process, with_children
 from webapp.supervisor.embedded_server import read_pid
 from webapp.supervisor.valkey import free_port
+
+if TYPE_CHECKING:
+    from mltasks.models import ModelVersion
+    from mltasks.vision.serving.precisions import Precision
 
 PRODUCT = "bench"
 # The size that training would choose for the drawn parts; the training length does not change the cost of a part.
@@ -66,12 +71,24 @@ class RunningSite:
 
     def graph(self) -> tuple[Path, str]:
         """Return the champion's graph that this machine serves: its file, and the number format of the rest."""
+        champion, precision = self._served()
+        return champion.path / precision.graph, precision.number_format
+
+    def describe_version(self) -> str:
+        """Return the champion's input size, the precision that this machine serves, and each one's check, as text."""
+        champion, precision = self._served()
+        size, checks = champion.meta["input"], champion.meta["precision"]["checks"]
+        checked = [f"  {name}: {one['milliseconds']} ms. {one['why']}" for name, one in checks.items()]
+        served = f"version {champion.number}: {size['height']} × {size['width']} pixels, served as {precision.name}"
+        return "\n".join([served, *checked])
+
+    @staticmethod
+    def _served() -> tuple[ModelVersion, Precision]:
         from mltasks.models import ModelVersion
         from mltasks.registry.precision_choice import choose_precision
 
         champion = ModelVersion.objects.get(state=ModelVersion.State.CHAMPION)
-        precision = choose_precision(champion)
-        return champion.path / precision.graph, precision.number_format
+        return champion, choose_precision(champion)
 
     def web_processes(self) -> list[psutil.Process]:
         """Return the processes of the web server: the supervisor's program that listens on the site's port."""
@@ -107,7 +124,10 @@ def inspections_url(port: int) -> str:
 
 @contextmanager
 def running_site(folder: Path, say: PrintLine, environment: Mapping[str, str] | None = None) -> Iterator[RunningSite]:
-    """Start the site with a promoted champion and further variables in its environment; stop it afterwards."""
+    """Start the site with a promoted champion and further variables in its environment; stop it afterwards.
+
+    A folder of an earlier run is used again, with its champion.
+    """
     port = free_port()
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o711)
@@ -127,7 +147,15 @@ def running_site(folder: Path, say: PrintLine, environment: Mapping[str, str] | 
         import django
 
         django.setup()
-        yield RunningSite(port, _prepare_product(say), folder, supervisor)
+        yield RunningSite(port, _issue_keys() or _prepare_product(say), folder, supervisor)
+
+
+def _issue_keys() -> dict[str, str]:
+    """Return new keys of an earlier run's stations; empty if there are none."""
+    from inspection.models import Station
+    from inspection.products.stations import issue_key
+
+    return {station.name: issue_key(station) for station in Station.objects.filter(product__slug=PRODUCT)}
 
 
 def _prepare_product(say: PrintLine) -> dict[str, str]:
@@ -150,8 +178,6 @@ def _prepare_product(say: PrintLine) -> dict[str, str]:
     run = retrain(product, trigger=TrainingRun.Trigger.COMMAND, enqueue=False)
     version = execute(training.TrainingExecutor(), run, lambda _: None)
     registry.promote(version, by=None, reason="Version of the benchmark.")
-    size = version.meta["input"]
-    say(f"input size of version {version.number}: {size['height']} × {size['width']} pixels")
     # Region of interest: the part's position in a frame
     roi = ",".join(map(str, parts.PART_BOX))
     return {"crops": create_station(product, "crops")[1], "frames": create_station(product, "frames", roi)[1]}

@@ -1,11 +1,12 @@
 """Images to post and to train on: a line's mix of drawn parts, as crops and as whole frames of a camera.
 
-Nearly all parts of a line are good. No posted part is in the training set: their seeds differ. All are drawn and
-resized alike.
+Nearly all parts of a line are good. No posted part is in the training set: their seeds differ. A third of the
+training set looks like the part of a frame, since one version scores both.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +23,7 @@ CROP_COUNT, FRAME_COUNT = 200, 12
 DEFECTIVE_SHARE = 0.05
 # Seeds of `labeled_set`, and labeled good, scratched and excess parts;
 # below 200 labels no probability is close to 0, and most parts go to review.
-LINE_SEED, TRAINING_SEED, TRAINING_COUNTS = 77, 5, (140, 35, 35)
+LINE_SEED, TRAINING_SEED, TRAINING_COUNTS = 77, 5, (200, 50, 50)
 # The certificate of a fast path needs 299 held-out parts that the full model does not pass, of 60 % of all parts.
 FAST_PATH_SEED, FAST_PATH_COUNTS = 191, (400, 600, 600)
 JPEG_QUALITY = 92
@@ -46,17 +47,18 @@ def draw_frames(folder: Path) -> list[Path]:
 
 def write_training_set(folder: Path) -> None:
     """Write labeled parts into one folder a kind (``good/``, ``scratch/``, …)."""
-    _write_crops(folder, TRAINING_SEED, TRAINING_COUNTS)
+    _write_mixed(folder, TRAINING_SEED, TRAINING_COUNTS)
 
 
 def write_fast_path_set(folder: Path) -> None:
     """Write parts to learn a fast path from, as ``write_training_set``."""
-    _write_crops(folder, FAST_PATH_SEED, FAST_PATH_COUNTS)
+    _write_mixed(folder, FAST_PATH_SEED, FAST_PATH_COUNTS)
 
 
-def _write_crops(folder: Path, seed: int, counts: tuple[int, int, int]) -> None:
+def _write_mixed(folder: Path, seed: int, counts: tuple[int, int, int]) -> None:
+    draws = itertools.cycle([_crop, _crop, _draw_frame_part])
     drawn = labeled_set(seed, *counts)
-    write_image_folder(folder, (replace(part, image=_crop(part)) for part in drawn))
+    write_image_folder(folder, (replace(part, image=draw(part)) for part, draw in zip(drawn, draws, strict=False)))
 
 
 def _save_line(folder: Path, name: str, count: int, draw: Callable[[DrawnPart], Image.Image]) -> list[Path]:
@@ -77,8 +79,18 @@ def _crop(part: DrawnPart) -> Image.Image:
 def _draw_frame(part: DrawnPart) -> Image.Image:
     frame = Image.new("RGB", FRAME_SIZE, (TABLE_GRAY, TABLE_GRAY, TABLE_GRAY))
     frame.paste(part.image.convert("RGB").resize(PART_BOX[2:], Image.Resampling.BICUBIC), PART_BOX[:2])
-    pixels = np.asarray(frame, np.int16)
-    noise = np.random.default_rng(part.seed).normal(0, NOISE_DEVIATION, (FRAME_SIZE[1], FRAME_SIZE[0], 1))
+    return _add_noise(frame, part.seed)
+
+
+def _draw_frame_part(part: DrawnPart) -> Image.Image:
+    """Draw the part as it is in a frame."""
+    image = part.image.convert("RGB").resize(PART_BOX[2:], Image.Resampling.BICUBIC)
+    return _add_noise(image, part.seed)
+
+
+def _add_noise(image: Image.Image, seed: int) -> Image.Image:
+    pixels = np.asarray(image, np.int16)
+    noise = np.random.default_rng(seed).normal(0, NOISE_DEVIATION, (*pixels.shape[:2], 1))
     return Image.fromarray(np.clip(pixels + noise.astype(np.int16), 0, 255).astype(np.uint8))
 
 

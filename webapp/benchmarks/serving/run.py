@@ -56,29 +56,39 @@ class RunningPeer:
         return {ours.WEB: cpu_seconds(with_children(self.process))}
 
 
-def run(
-    folder: Path, seconds: float, images: Path | None, *, rounds: int, soak: float = 0.0, plot: Path | None = None
-) -> int:
+@dataclass(frozen=True, slots=True)
+class Loads:
+    """Seconds of each load, rounds, folder of crops to post (None: drawn ones), and minutes of the soak."""
+
+    seconds: float
+    rounds: int = 1
+    images: Path | None = None
+    soak: float = 0.0
+
+
+def run(folder: Path, site_folder: Path, loads: Loads, plot: Path | None = None) -> int:
     """Measure and print; return 0 if all limits hold, else 1.
 
-    ``soak`` is in minutes, ``plot`` the path of the chart.
+    The site in ``site_folder`` may be of an earlier run. ``plot`` is the path of the chart.
     """
     print_line(describe_machine())
     print_line("drawing the line's parts ...")
+    images = loads.images
     kinds = {
         "crops": sorted(images.glob("*.jpg")) if images else parts.draw_crops(folder / "crops"),
         "frames": parts.draw_frames(folder / "frames"),
     }
     soaked: Soak | None = None
-    with ours.running_site(folder / "ours", print_line) as site, _running_peer(folder) as peer:
-        fast_path.learn(print_line)
-        results = compare(site, peer, kinds, seconds, rounds)
+    with ours.running_site(site_folder, print_line) as site, _running_peer(folder) as peer:
+        print_line(site.describe_version())
+        fast_path.prepare(print_line)
+        results = compare(site, peer, kinds, loads)
         with fast_path.switched_on(site):
-            for result in crash_loads(site, kinds["crops"], seconds):
+            for result in crash_loads(site, kinds["crops"], loads.seconds):
                 print_line(result.table_row())
                 results.append(result)
-        if soak:
-            soaked = _run_soak(site, results, kinds["crops"], 60 * soak)
+        if loads.soak:
+            soaked = _run_soak(site, results, kinds["crops"], 60 * loads.soak)
         limit = measure_limit(*site.graph())
     if plot is not None:
         plot_rates(plot, results)
@@ -93,17 +103,17 @@ def run(
     )
 
 
-def compare(site: ours.RunningSite, peer: RunningPeer, kinds: Images, seconds: float, rounds: int) -> list[LoadResult]:
+def compare(site: ours.RunningSite, peer: RunningPeer, kinds: Images, loads: Loads) -> list[LoadResult]:
     """Measure both servers with all kinds of images and numbers of clients, in each round; print each load."""
     for kind, paths in kinds.items():
         for server in (site, peer):
             warm_up(server, kind, paths, WARMUP_CLIENTS)
     results: list[LoadResult] = []
-    for number in range(1, rounds + 1):
-        print_line(f"round {number} of {rounds}\n{TABLE_HEADER}")
+    for number in range(1, loads.rounds + 1):
+        print_line(f"round {number} of {loads.rounds}\n{TABLE_HEADER}")
         for kind, paths in kinds.items():
             for clients in CLIENTS:
-                results += _compare_once(site, peer, kind, paths, clients, seconds)
+                results += _compare_once(site, peer, kind, paths, clients, loads.seconds)
     return results
 
 
