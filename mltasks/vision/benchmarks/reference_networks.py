@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from mltasks.vision.export.openvino_export import MAX_PIXEL_VALUE, ServingModel, export_graph
-from mltasks.vision.heads.pixel_autoencoder import PixelAutoencoder, average_pool, pool_factor
+from mltasks.vision.heads.pixel_autoencoder import PixelAutoencoder, pool_factor
+from mltasks.vision.networks.resampling import average_pixels
 from mltasks.vision.networks.trunk import IMAGENET_DEVIATION, IMAGENET_MEAN, LAYER4_CHANNELS
 
 
@@ -49,7 +50,7 @@ class ReferenceModel(PooledNetwork):
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
         rgb = image.permute(0, 3, 1, 2).to(torch.float32) / MAX_PIXEL_VALUE
         logit = self.logits(rgb)
-        error, cells = self.autoencoder.errors(average_pool(rgb, self.factor))
+        error, cells = self.autoencoder.errors(average_pixels(rgb, self.factor))
         return logit, error, cells, cells, error, error, error
 
 

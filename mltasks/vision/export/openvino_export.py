@@ -23,8 +23,9 @@ from mltasks.vision.calibration.operating_point import (
     OperatingPoint,
 )
 from mltasks.vision.heads.classifier import Head
-from mltasks.vision.heads.pixel_autoencoder import PixelAutoencoder, average_pool, pool_factor
+from mltasks.vision.heads.pixel_autoencoder import PixelAutoencoder, pool_factor
 from mltasks.vision.networks.embedder import build_embedder
+from mltasks.vision.networks.resampling import average_pixels
 from mltasks.vision.networks.tracing import trace_to_openvino
 from mltasks.vision.networks.trunk import Trunk
 from mltasks.vision.serving.calibrator import Calibrator
@@ -100,7 +101,7 @@ class ServingModel(nn.Module):
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
         rgb = image.permute(0, 3, 1, 2).to(torch.float32) / MAX_PIXEL_VALUE
         features = self.trunk(rgb)
-        error, error_cells = self.autoencoder.errors(average_pool(rgb, self.factor))
+        error, error_cells = self.autoencoder.errors(average_pixels(rgb, self.factor))
         outputs: dict[str, tuple[Tensor, Tensor]] = {name: head(features) for name, head in self.heads.items()}
         names = self.fusion.weights
         logit = self._fuse({name: outputs[name][0] for name in names})

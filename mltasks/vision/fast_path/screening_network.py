@@ -15,12 +15,12 @@ import openvino
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from mltasks.vision.export.graph_operations import count_gflop
 from mltasks.vision.networks.efficientnet_lite import EfficientNetLiteMaps
 from mltasks.vision.networks.feature_networks.packaged_networks import PACKAGED_NETWORKS, load_packaged
 from mltasks.vision.networks.gradient_descent import Frozen
+from mltasks.vision.networks.resampling import average_pixels
 from mltasks.vision.networks.tracing import trace_to_openvino
 
 NETWORK = "efficientnet_lite0"
@@ -65,7 +65,7 @@ class ScreeningMaps(Frozen):
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         rgb = images.permute(0, 3, 1, 2).to(torch.float32) / MAX_PIXEL_VALUE
-        return tuple(self.network(F.avg_pool2d(rgb, self.depth.shrinking)))
+        return tuple(self.network(average_pixels(rgb, self.depth.shrinking)))
 
 
 class UsualMap(nn.Module):

@@ -49,10 +49,5 @@ class PixelAutoencoder(nn.Module):
         return squared.mean(dim=(1, 2)), F.avg_pool2d(squared.unsqueeze(1), ERROR_CELL_PIXELS).squeeze(1)
 
 
-def average_pool(rgb: Tensor, factor: int) -> Tensor:
-    """Average ``factor`` × ``factor`` pixels into one."""
-    return F.avg_pool2d(rgb, factor) if factor > 1 else rgb
-
-
 def _layer(inputs: int, outputs: int, stride: int) -> tuple[nn.Module, ...]:
     return nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1), nn.BatchNorm2d(outputs), nn.ReLU()

@@ -10,13 +10,13 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from mltasks.vision.networks.backbones import WeightsSource
 from mltasks.vision.networks.efficientnet_lite import EfficientNetLiteMaps, FoldedBlock
 from mltasks.vision.networks.feature_networks.packaged_networks import PACKAGED_NETWORKS, load_packaged
 from mltasks.vision.networks.gradient_descent import Frozen
 from mltasks.vision.networks.illumination import normalize_illumination
+from mltasks.vision.networks.resampling import average_pixels
 
 EFFICIENTNET_LITE2 = "efficientnet-lite2"
 # Last blocks at strides 8, 16 and 32; the maps at strides 8 and 16 are used as maps
@@ -80,7 +80,7 @@ class AuxiliaryNetwork(Frozen):
     def forward(self, rgb: Tensor) -> AuxiliaryFeatures:
         normalized = normalize_illumination(rgb)
         maps = self.full_maps(normalized)
-        coarse = self.coarse_map(F.avg_pool2d(normalized, COARSE_SCALE))
+        coarse = self.coarse_map(average_pixels(normalized, COARSE_SCALE))
         return AuxiliaryFeatures(maps[0], maps[1], coarse, map_statistics(*maps))
 
 

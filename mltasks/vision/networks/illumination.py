@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from mltasks.vision.networks.resampling import enlarge
+
 DOWNSAMPLING = 8
 # Gaussian blur: width as a share of the longer side, and cut-off in deviations
 BLUR_WIDTH, BLUR_CUTOFF = 1 / 8, 2.0
@@ -21,9 +23,7 @@ def normalize_illumination(rgb: Tensor) -> Tensor:
     mean distance to the blurred brightness; shape and range stay. Divisive and subtractive normalization as in Jarrett
     et al., "What is the best multi-stage architecture for object recognition?", ICCV 2009, at the scale of the part."""
     brightness = rgb.mean(1, keepdim=True)
-    light = F.interpolate(
-        _gaussian_blur(F.avg_pool2d(brightness, DOWNSAMPLING)), scale_factor=float(DOWNSAMPLING), mode="bilinear"
-    )
+    light = enlarge(_gaussian_blur(F.avg_pool2d(brightness, DOWNSAMPLING)), DOWNSAMPLING)
     distance = (brightness - light).abs().mean((1, 2, 3), keepdim=True)
     return ((rgb - light) * (TARGET_CONTRAST / (distance + MIN_CONTRAST)) + MID_GRAY).clamp(0, 1)
 

@@ -14,6 +14,7 @@ from mltasks.vision.networks.calibration_images import calibration_images
 from mltasks.vision.networks.feature_networks.feature_network import IMAGENET_NORM, FeatureNetwork
 from mltasks.vision.networks.feature_networks.torchvision_networks import split_resnet
 from mltasks.vision.networks.gradient_descent import Frozen
+from mltasks.vision.networks.resampling import average_pixels
 
 IMAGENET_MEAN, IMAGENET_DEVIATION = IMAGENET_NORM.mean, IMAGENET_NORM.deviation
 STRIDE = 32
@@ -80,7 +81,7 @@ class Trunk(Frozen):
         self._calibration_statistics = drawn.statistics, drawn.aux_statistics
 
     def forward(self, rgb: Tensor) -> FeatureMaps:
-        own = F.avg_pool2d(rgb, self.shrinking) if self.shrinking > 1 else rgb
+        own = average_pixels(rgb, self.shrinking)
         fine = self.early((own - self.mean) / self.deviation)
         middle = self.layer3(fine)
         deep = self.layer4(middle)

@@ -16,8 +16,8 @@ from mltasks.vision.benchmarks.reference_networks import export_reference
 from mltasks.vision.benchmarks.serving_speed import image_speed
 from mltasks.vision.benchmarks.serving_speed.image_speed import thread_count, time_alternating, timing_figures
 from mltasks.vision.drawing.line import write_image_folder
-from mltasks.vision.heads.pixel_autoencoder import average_pool
 from mltasks.vision.networks.backbones import load_backbone
+from mltasks.vision.networks.resampling import average_pixels
 from mltasks.vision.networks.torchvision_ops import models
 from mltasks.vision.serving.scorer import compile_model
 from tests.tiny_model import small_parts
@@ -64,7 +64,7 @@ def test_the_peer_is_resnet18_with_the_pixel_autoencoder(tmp_path: Path) -> None
     mean, deviation = (torch.tensor(one).view(1, 3, 1, 1) for one in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
     with torch.inference_mode():
         wanted = whole.eval()((rgb - mean) / deviation)
-        small = average_pool(rgb, peer.factor)
+        small = average_pixels(rgb, peer.factor)
         error = F.mse_loss(peer.autoencoder(small), small)
     assert request.get_output_tensor(0).data[0] == pytest.approx(wanted.item(), rel=1e-3, abs=1e-4)
     assert request.get_output_tensor(1).data[0] == pytest.approx(error.item(), rel=1e-3)

@@ -9,7 +9,7 @@ import torch
 
 from mltasks.vision.networks.auxiliary_backbone import AuxiliaryBackbone
 from mltasks.vision.networks.backbones import load_backbone
-from mltasks.vision.networks.compute import reproducible
+from mltasks.vision.networks.compute import Compute, reproducible
 from mltasks.vision.networks.trunk import EMPTY, FeatureMaps, Trunk
 from mltasks.vision.training.features import feature_extractor
 from mltasks.vision.training.features.feature_extractor import MIN_COMPILED_PIXELS, Extract, build_extractor
@@ -69,3 +69,16 @@ def test_the_compiled_trunk_says_the_same_of_an_image_in_any_company(rgb: torch.
         alone = make_extractor.__wrapped__(MANY, companion=True)(rgb[1:2])
 
     assert all(torch.equal(one[1:2], other) for one, other in zip(together, alone, strict=True))
+
+
+def test_small_images_are_seen_in_32_bits() -> None:
+    trunk = Trunk(load_backbone("resnet18", "random")[0], scale=0.5)
+    compute = Compute(torch.device("cpu"), half=True)
+    images = torch.rand((2, 3, 96, 64), generator=torch.Generator().manual_seed(5))
+
+    seen = [each(images) for each in build_extractor(trunk, (96, 64), FEW, compute)]
+
+    assert torch.equal(seen[0].statistics, seen[1].statistics)
+    # Memory that was freed with this content is reused.
+    _ = [torch.full((size,), float("nan")) for size in (10_000, 100_000, 1_000_000)]
+    assert torch.isfinite(build_extractor(trunk, (96, 64), FEW, compute).bf16(images).statistics).all()

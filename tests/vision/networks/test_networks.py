@@ -9,9 +9,10 @@ from mltasks.vision.data.augmentation import eval_view, train_view
 from mltasks.vision.heads.classifier import Head, PooledHead, StatisticsHead
 from mltasks.vision.heads.feature_autoencoder import FeatureAutoencoder
 from mltasks.vision.heads.patch_memory import PatchMemory
-from mltasks.vision.heads.pixel_autoencoder import PixelAutoencoder, average_pool, pool_factor
+from mltasks.vision.heads.pixel_autoencoder import PixelAutoencoder, pool_factor
 from mltasks.vision.heads.segmentation import SegmentationHead
 from mltasks.vision.networks.backbones import load_backbone
+from mltasks.vision.networks.resampling import average_pixels
 from mltasks.vision.networks.trunk import EMPTY, FeatureMaps, Trunk, top_mean
 
 
@@ -129,7 +130,7 @@ def test_an_images_score_does_not_depend_on_the_batch(name: str) -> None:
 )
 def test_the_autoencoder_sees_about_112_pixels_and_returns_the_same_size(height: int, width: int, factor: int) -> None:
     assert pool_factor(height, width) == factor
-    small = average_pool(torch.rand(2, 3, height, width), factor)
+    small = average_pixels(torch.rand(2, 3, height, width), factor)
     network = PixelAutoencoder().eval()
 
     with torch.inference_mode():

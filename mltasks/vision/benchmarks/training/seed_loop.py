@@ -26,10 +26,11 @@ from mltasks.vision.benchmarks.training.split import Split, sample_targets
 from mltasks.vision.benchmarks.training.watch import Elapsed, Stopwatch
 from mltasks.vision.data.augmentation import eval_view, random_flip, train_view
 from mltasks.vision.data.splits import inner_split
-from mltasks.vision.heads.pixel_autoencoder import PixelAutoencoder, average_pool, pool_factor
+from mltasks.vision.heads.pixel_autoencoder import PixelAutoencoder, pool_factor
 from mltasks.vision.networks.backbones import load_backbone
 from mltasks.vision.networks.compute import Compute, derive_seed
 from mltasks.vision.networks.gradient_descent import gradient_step
+from mltasks.vision.networks.resampling import average_pixels
 from mltasks.vision.networks.trunk import LAYER4_CHANNELS
 from mltasks.vision.train_config import TrainConfig
 from mltasks.vision.training.features.feature_bank import batches, read_sample
@@ -148,6 +149,6 @@ def _train_autoencoder(good: Sequence[Sample], seed: int, config: TrainConfig, c
         for _ in range(min(AUTOENCODER_EPOCHS, config.max_epochs)):
             for batch in batches(generator.permutation(len(good)).tolist(), config.batch_size):
                 images = torch.stack([eval_view(read_sample(good[index], config)) for index in batch])
-                rgb = random_flip(average_pool(images, pool_factor(SIDE, SIDE)), generator).to(compute.device)
+                rgb = random_flip(average_pixels(images, pool_factor(SIDE, SIDE)), generator).to(compute.device)
                 gradient_step(optimizer, F.mse_loss(network(rgb), rgb))
     return watch.elapsed

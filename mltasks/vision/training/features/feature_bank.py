@@ -18,8 +18,9 @@ from mltasks.vision.data.augmentation import eval_view, train_view
 from mltasks.vision.data.decoding import decode
 from mltasks.vision.data.image_header import ImageError
 from mltasks.vision.drawing.synthetic_defects import add_synthetic_defects
-from mltasks.vision.heads.pixel_autoencoder import average_pool, pool_factor
+from mltasks.vision.heads.pixel_autoencoder import pool_factor
 from mltasks.vision.networks.compute import Compute, derive_seed
+from mltasks.vision.networks.resampling import average_pixels
 from mltasks.vision.networks.trunk import FeatureMaps, Trunk
 from mltasks.vision.train_config import SEGMENTATION_RECIPE, TrainConfig
 from mltasks.vision.training.features.feature_extractor import FeatureExtractor, build_extractor
@@ -124,7 +125,7 @@ def build_feature_bank(
     for index, sample in enumerate(samples):
         image = read_sample(sample, config)
         plain = eval_view(image).unsqueeze(0)
-        bank.autoencoder_images[index] = average_pool(plain, pool_factor(*size))[0].half().numpy()
+        bank.autoencoder_images[index] = average_pixels(plain, pool_factor(*size))[0].half().numpy()
         bank.clean.store(slice(index, index + 1), extractor.fp32(plain))
         if (known := _places(sample, config)) is not None:
             bank.places[index] = known

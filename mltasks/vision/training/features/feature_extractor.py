@@ -19,6 +19,9 @@ from mltasks.vision.serving.scorer import compile_model
 Extract = Callable[[Tensor], FeatureMaps]
 # Compiling takes seconds; it pays off from this number of pixels on.
 MIN_COMPILED_PIXELS = 8_000_000
+# Pixels of a side of the trunk's input from which bfloat16 is used. With fewer, maps at stride 16 are two cells wide,
+# and torch's bfloat16 convolution to stride 32 reads memory that nobody wrote (torch 2.13 on processors with AMX).
+MIN_HALF_SIDE = 64
 
 
 class FeatureExtractor(NamedTuple):
@@ -37,7 +40,8 @@ def build_extractor(trunk: Trunk, size: tuple[int, int], images: int, compute: C
         fp32 = _openvino_extractor(trunk, size, half=False)
         return FeatureExtractor(fp32, _openvino_extractor(trunk, size, half=True) if compute.half else fp32)
     compute.move_module(trunk)
-    return FeatureExtractor(*(partial(_extract_with_torch, trunk, compute, half) for half in (False, compute.half)))
+    half = compute.half and min(size) >= MIN_HALF_SIDE * trunk.shrinking
+    return FeatureExtractor(*(partial(_extract_with_torch, trunk, compute, each) for each in (False, half)))
 
 
 class _Outputs(nn.Module):
