@@ -21,6 +21,7 @@ from inspection.replay.scored_parts import ExposureCheck
 from mltasks.models import ModelVersion
 from mltasks.refusals import Refusal
 from mltasks.registry import registry
+from mltasks.registry.precision_choice import choose_precision
 from mltasks.storage import version_store
 from mltasks.vision.data.duplicate_groups import file_group, group_samples
 from mltasks.vision.fast_path.held_out import AnsweredImage
@@ -58,6 +59,7 @@ def learn(product: Product, progress: ProgressCallback = no_progress) -> FastPat
         directory,
         InputSize(size["height"], size["width"], size.get("keep_shape", False)),
         screening_terms(product, version),
+        precision=choose_precision(version),
     )
     name = f"{product.slug}/fast-path-{version.number}-{secrets.token_hex(4)}"
     origin = {"version": version.number, "version_sha256": version.sha256, "policy": policy}

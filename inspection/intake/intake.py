@@ -12,7 +12,7 @@ from django.db import IntegrityError, InterfaceError, OperationalError, transact
 from inspection.images import image_files, thumbnail_queue
 from inspection.intake import intake_steps
 from inspection.intake.submission import Submission
-from inspection.models import Inspection
+from inspection.models import Inspection, Verdict
 from inspection.products.station_bit_depths import StationBitDepth, product_bit_depth
 from inspection.refusals import DatabaseUnavailable, IdempotencyMismatch, InProgress
 from inspection.scoring import deadlines, scoring, scoring_lease
@@ -89,12 +89,13 @@ def _receive_new(submission: Submission) -> Inspection:
         if first is None:
             raise
         return first
-    if intake_steps.is_sharp_enough(loaded):
-        thumbnail_queue.background_thumbnails.submit(stored.sha256, loaded, loaded.bit_depth)
     slot = deadlines.slot_request(station, submission.arrived, waited=submission.waited)
     decoded = scoring.DecodedImage(loaded, serving, submission.arrived, loading_failed, slot)
     inspection = _require_decided(scoring.score(inspection, decoded))
     deadlines.record_answer(inspection)
+    # Nobody looks at most of the parts that pass, so their thumbnails are drawn on demand.
+    if inspection.verdict != Verdict.PASS and intake_steps.is_sharp_enough(loaded):
+        thumbnail_queue.background_thumbnails.submit(stored.sha256, loaded, loaded.bit_depth)
     return inspection
 
 

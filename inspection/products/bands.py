@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from functools import lru_cache
 from typing import Any
 
 from inspection.models import FastPath, Product
@@ -78,7 +79,17 @@ def current_guarantee(product: Product, version: ModelVersion) -> dict[str, Any]
 
 def escape_curve(meta: Mapping[str, Any]) -> EscapeCurve | None:
     """Return the escape curve in a version's ``meta.json``; None for old versions."""
-    return EscapeCurve.from_json(meta["escapes"]) if meta.get("escapes") else None
+    stored = meta.get("escapes")
+    if not stored:
+        return None
+    good = tuple(map(tuple, stored.get("good", ())))
+    return _read_curve(tuple(stored["lowest"]), stored["parts"], tuple(stored.get("novelty", ())), good)
+
+
+@lru_cache(maxsize=64)
+def _read_curve(lowest: tuple[float, ...], parts: int, novelty: tuple[float, ...], good: Any) -> EscapeCurve:
+    """Return the curve of stored values; each part asks for it, and reading takes a millisecond."""
+    return EscapeCurve.from_json({"lowest": lowest, "parts": parts, "novelty": novelty, "good": good})
 
 
 def labeled_rate(meta: Mapping[str, Any]) -> float | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -64,16 +64,33 @@ class PreparedQuery:
 
 
 class PreparedInsert:
-    """Insert of one whole row. The database computes the columns of ``expressions``."""
+    """Insert of one row. The database computes the columns of ``expressions``; columns without a value stay NULL."""
 
     def __init__(self, model: type[Model], **expressions: Expression) -> None:
         self._model, self._expressions = model, expressions
+        self._compiled: dict[tuple[str, ...], tuple[str, tuple[Any, ...]]] = {}
 
-    @cached_property
-    def _compiled(self) -> tuple[str, tuple[Any, ...]]:
+    def bind(self, row: Model, **params: object) -> tuple[str, list[Any]]:
+        """Return SQL and values of a new row, whose key is set; ``params`` are those of the expressions."""
+        own: dict[str, object] = {}
+        for field in self._model._meta.concrete_fields:
+            if field.name not in self._expressions:
+                value = field.pre_save(row, add=True)
+                if value is not None or field.has_db_default():
+                    own[field.attname] = field.get_db_prep_save(value, connection)
+        # psycopg keeps the parsed form of statements with at most 50 values. Rows have values in few sets of columns.
+        names = tuple(own)
+        if names not in self._compiled:
+            self._compiled[names] = self._compile(names)
+        sql, values = self._compiled[names]
+        return sql, _bind(values, own | params)
+
+    def _compile(self, names: Collection[str]) -> tuple[str, tuple[Any, ...]]:
         compiler = InsertQuery(self._model).get_compiler(DEFAULT_DB_ALIAS)
         columns, places, values = [], [], list[Any]()
         for field in self._model._meta.concrete_fields:
+            if field.attname not in names and field.name not in self._expressions:
+                continue
             expression = self._expressions.get(field.name, Param(field.attname, field))
             sql, own = compiler.compile(expression.resolve_expression(compiler.query, allow_joins=False, for_save=True))
             columns.append(f'"{field.column}"')
@@ -84,16 +101,6 @@ class PreparedInsert:
         table = self._model._meta.db_table
         sql = f'INSERT INTO "{table}" ({", ".join(columns)}) VALUES ({", ".join(places)})'  # noqa: S608 (only names)
         return sql, tuple(values)
-
-    def bind(self, row: Model, **params: object) -> tuple[str, list[Any]]:
-        """Return SQL and values of a new row, whose key is set; ``params`` are those of the expressions."""
-        sql, values = self._compiled
-        own = {
-            field.attname: field.get_db_prep_save(field.pre_save(row, add=True), connection)
-            for field in self._model._meta.concrete_fields
-            if field.name not in self._expressions
-        }
-        return sql, _bind(values, own | params)
 
 
 class PreparedUpdate:
