@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
+from uuid import uuid4
 
 from django.db import IntegrityError, InterfaceError, OperationalError, transaction
 
@@ -68,20 +69,28 @@ def _receive_new(submission: Submission) -> Inspection:
     with step(DECODE):
         size = serving.scorer.input_size if serving else scoring.UNSCORED_SIZE
         loaded = intake_steps.decode(submission, size, depth)
+    pixels = None
     if serving:
         _check_visible_size(loaded, serving)
+        with step(DECODE):
+            pixels = loaded.to_array(size)
     with step(STORE):
         stored = image_files.store(submission.image, loaded.header.format)
+    slot = deadlines.slot_request(station, submission.arrived, waited=submission.waited)
+    decoded = scoring.DecodedImage(loaded, serving, submission.arrived, pixels, loading_failed, slot)
+    key = uuid4()
+    passed = scoring.fast_pass_fields(submission.product, key, decoded)
     try:
         with step(DATABASE):
             inspection = _insert(
                 submission,
                 stored,
                 loaded.header,
+                pk=key,
                 bit_depth=loaded.bit_depth,
                 deadline_ms=deadlines.applied_deadline_ms(station),
                 bit_depth_before=depth.previous_depth if isinstance(depth, StationBitDepth) else None,
-                model_version=serving.version if serving else None,
+                **(passed or {"model_version": serving and serving.version, **scoring_lease.first_lease_fields()}),
             )
     except IntegrityError:
         # A concurrent request with the same key committed first.
@@ -89,9 +98,8 @@ def _receive_new(submission: Submission) -> Inspection:
         if first is None:
             raise
         return first
-    slot = deadlines.slot_request(station, submission.arrived, waited=submission.waited)
-    decoded = scoring.DecodedImage(loaded, serving, submission.arrived, loading_failed, slot)
-    inspection = _require_decided(scoring.score(inspection, decoded))
+    if not passed:
+        inspection = _require_decided(scoring.score(inspection, decoded))
     deadlines.record_answer(inspection)
     # Nobody looks at most of the parts that pass, so their thumbnails are drawn on demand.
     if inspection.verdict != Verdict.PASS and intake_steps.is_sharp_enough(loaded):
@@ -115,10 +123,9 @@ def _insert(
     submission: Submission, stored: image_files.StoredImage, header: decoding.ImageHeader, **fields: Any
 ) -> Inspection:
     source = Inspection.Source.STATION if submission.station else Inspection.Source.UPLOAD
-    lease = scoring_lease.first_lease_fields()
-    # Durable: the row must be committed before it is scored.
+    # Durable: the row must be committed before it is scored or answered.
     with transaction.atomic(durable=True):
-        return intake_steps.insert(submission, stored, header, source=source, **fields, **lease)
+        return intake_steps.insert(submission, stored, header, source=source, **fields)
 
 
 def _find_earlier(submission: Submission) -> Inspection | None:

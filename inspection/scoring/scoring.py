@@ -6,6 +6,7 @@ import logging
 import time
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
 import numpy as np
 from django.db import Error as DatabaseTrouble
@@ -40,13 +41,15 @@ UNSCORED_SIZE = InputSize(decoding.THUMBNAIL_SIDE, decoding.THUMBNAIL_SIDE)
 class DecodedImage:
     """Image that intake decoded for the serving version, with the time of arrival.
 
-    ``arrived`` is ``time.perf_counter``. ``serving`` is None without a champion. If ``loading_failed``, ``score`` tries
-    to load the champion again. ``slot_request`` says how long the part may wait to be scored.
+    ``arrived`` is ``time.perf_counter``. ``serving`` is None without a champion; else ``pixels`` are the region at the
+    version's input size. If ``loading_failed``, ``score`` tries to load the champion again. ``slot_request`` says how
+    long the part may wait to be scored.
     """
 
     loaded: decoding.LoadedImage
     serving: ServingVersion | None
     arrived: float
+    pixels: NDArray[np.uint8] | None = None
     loading_failed: bool = False
     slot_request: SlotRequest = field(default_factory=SlotRequest)
 
@@ -92,6 +95,40 @@ def score(inspection: Inspection, decoded: DecodedImage | None = None) -> Inspec
         else:
             return _write_verdict(inspection, outcome, decoded)
     return _write_verdict(inspection, ScoringOutcome(routing.SCORING_FAILED), decoded)
+
+
+def fast_pass_fields(product: Product, key: UUID, decoded: DecodedImage) -> dict[str, Any] | None:
+    """Return the values of a new row that the fast path passes; None if the full graph has to answer.
+
+    ``key`` is that of the row. A row that is stored with its verdict needs no lease, and one sync to disk instead of
+    two. A row without a verdict may have been answered by the full graph alone: its recovery asks no fast path.
+    """
+    if decoded.serving is None or decoded.pixels is None:
+        return None
+    version = decoded.serving.version
+    try:
+        with step(SCORE):
+            screened = screening.try_fast_path(
+                product, key, version, decoded.loaded, decoded.pixels, decoded.slot_request
+            )
+    except DatabaseTrouble:
+        raise
+    except SlotTooLate:
+        # ``score`` finds it too late as well, and answers without scores.
+        return None
+    except Exception:
+        # The part is not stored yet: an error of the fast path must not lose it.
+        logger.exception("The fast path failed; the full graph answers.")
+        return None
+    if screened is None:
+        return None
+    decision = routing.fast_pass(routing_policy(product, version))
+    return {
+        **decision_fields(ScoringOutcome(decision, version, deferred=True, screened=screened)),
+        "attempt": 0,
+        "decided_at": timezone.now(),
+        "latency_ms": _milliseconds_since(decoded.arrived),
+    }
 
 
 def try_load_serving_version(product: Product) -> tuple[ServingVersion | None, bool]:
@@ -142,38 +179,13 @@ def _compute_outcome(inspection: Inspection, decoded: DecodedImage | None) -> Sc
             loaded = decoded.loaded if decoded else image_files.load_image(inspection, UNSCORED_SIZE)
         return ScoringOutcome(routing.no_model(damaged=bool(loaded.damage)))
     with step(DECODE):
-        size = serving.scorer.input_size
-        loaded = decoded.loaded if decoded and decoded.serving else image_files.load_image(inspection, size)
-        pixels = loaded.to_array(size)
+        known = decoded if decoded and decoded.serving else None
+        loaded = known.loaded if known else image_files.load_image(inspection, serving.scorer.input_size)
+    slot = decoded.slot_request if decoded else None
     try:
-        return _fast_pass(inspection, product, serving, loaded, pixels, decoded) or score_image(
-            inspection, product, serving, loaded, decoded.slot_request if decoded else None, pixels
-        )
+        return score_image(inspection, product, serving, loaded, slot, known.pixels if known else None)
     except SlotTooLate:
         return ScoringOutcome(routing.no_time(damaged=bool(loaded.damage)), serving.version, deferred=True)
-
-
-def _fast_pass(
-    inspection: Inspection,
-    product: Product,
-    serving: ServingVersion,
-    loaded: decoding.LoadedImage,
-    pixels: NDArray[np.uint8],
-    decoded: DecodedImage | None,
-) -> ScoringOutcome | None:
-    """Return the fast path's PASS; None if the full graph has to answer.
-
-    After a crash the full graph answers: a verdict of the fast path is synced before it is answered, so a part without
-    a verdict may have been answered by the full graph alone.
-    """
-    if decoded is None:
-        return None
-    with step(SCORE):
-        screened = screening.try_fast_path(inspection, serving.version, loaded, pixels, decoded.slot_request)
-    if screened is None:
-        return None
-    decision = routing.fast_pass(routing_policy(product, serving.version))
-    return ScoringOutcome(decision, serving.version, deferred=True, screened=screened)
 
 
 def score_image(
@@ -248,9 +260,13 @@ def decision_fields(outcome: ScoringOutcome) -> dict[str, Any]:
     }
 
 
+def _milliseconds_since(arrived: float) -> float:
+    return (time.perf_counter() - arrived) * 1000
+
+
 def _latency_ms(inspection: Inspection, decoded: DecodedImage | None) -> float:
     if decoded is not None:
-        return (time.perf_counter() - decoded.arrived) * 1000
+        return _milliseconds_since(decoded.arrived)
     return (timezone.now() - inspection.received_at).total_seconds() * 1000
 
 

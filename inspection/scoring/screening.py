@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 from functools import lru_cache
 from typing import NamedTuple
+from uuid import UUID
 
 import numpy as np
 from django.conf import settings
 from numpy.typing import NDArray
 
-from inspection.models import FastPath, Inspection
+from inspection.models import FastPath, Inspection, Product
 from inspection.products import routing
 from inspection.products.bands import routing_policy, serving_fast_path
 from mltasks.models import ModelVersion
@@ -38,22 +39,23 @@ class Screened(NamedTuple):
 
 
 def try_fast_path(
-    part: Inspection,
+    product: Product,
+    key: UUID,
     version: ModelVersion,
     loaded: LoadedImage,
     pixels: NDArray[np.uint8],
     slot: SlotRequest | None = None,
 ) -> Screened | None:
-    """Return the fast path's PASS of a part, or None if the full graph has to answer.
+    """Return the fast path's PASS of a part with this key, or None if the full graph has to answer.
 
     ``pixels`` is the image at the version's input size. Parts of the audit sample and damaged images always take the
     full graph, and so do all parts while the fast path is off or its files are damaged. Raises SlotTooLate if the
     ``slot`` gives up.
     """
-    learned = serving_fast_path(part.product, version)
+    learned = serving_fast_path(product, version)
     if learned is None or loaded.damage:
         return None
-    if routing.may_be_audited(routing_policy(part.product, version), routing.audit_sample_value(part.pk)):
+    if routing.may_be_audited(routing_policy(product, version), routing.audit_sample_value(key)):
         return None
     screener = _load_screener(learned)
     if screener is None:

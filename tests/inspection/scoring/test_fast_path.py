@@ -46,6 +46,38 @@ def test_it_passes_a_part_alone_and_the_full_graph_scores_it_later(
     assert ScoreMaps.objects.filter(pk=part.pk).exists()
 
 
+def test_a_passed_part_is_stored_with_its_verdict(
+    product: Product, champion: ModelVersion, receive: Receive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One commit: no crash leaves it without the verdict that was answered."""
+    add_fast_path(product, champion)
+    monkeypatch.setattr(scoring, "score", lambda *_: pytest.fail("A part with a verdict needs no scoring."))
+
+    part = receive(jpeg(seed=1))
+
+    row = Inspection.objects.get(pk=part.pk)
+    assert (row.state, row.verdict, row.attempt) == (Inspection.State.DECIDED, "PASS", 0)
+    assert (row.lease_token, row.lease_expires_at) == (None, None)
+    assert row.decided_at is not None and (row.latency_ms or 0) > 0
+
+
+def test_an_error_of_the_fast_path_loses_no_part(
+    product: Product, champion: ModelVersion, receive: Receive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = receive(jpeg(seed=1))
+    add_fast_path(product, champion)
+    monkeypatch.setattr("mltasks.vision.serving.screener.Screener.logit", _fail)
+
+    part = receive(jpeg(seed=1))
+
+    assert _answer(part) == _answer(before)
+    assert part.fast_path is None
+
+
+def _fail(*_: object) -> float:
+    raise RuntimeError("The processor lacks an instruction.")
+
+
 def test_a_station_gets_the_answer(product: Product, champion: ModelVersion, sender: Sender) -> None:
     add_fast_path(product, champion)
 
