@@ -20,9 +20,10 @@ def programs(*, demo: bool) -> list[Program]:
     """Return the programs that run until the end, the web server first."""
     started = [
         Program("web", (sys.executable, "-m", "webapp.server")),
-        _worker("scoring"),
-        # Both give way to a waiting station. A replay and a challenger run side by side.
+        # All workers give way to the web server. It decodes each part once; finding near-duplicates decodes it again.
+        _worker("scoring", nice=10),
         _worker("training", nice=10),
+        # A replay and a challenger run side by side.
         _worker("replay", concurrency=2, nice=19),
         Program("beat", (*_CELERY, "beat", "--loglevel", "WARNING", "--pidfile", "")),
     ]
