@@ -21,8 +21,8 @@ def programs(*, demo: bool) -> list[Program]:
     started = [
         Program("web", (sys.executable, "-m", "webapp.server")),
         # All workers give way to the web server. It decodes each part once; finding near-duplicates decodes it again.
-        _worker("scoring", nice=10),
-        _worker("training", nice=10),
+        _worker("scoring", nice=5),
+        _worker("training", nice=5),
         # A replay and a challenger run side by side.
         _worker("replay", concurrency=2, nice=19),
         Program("beat", (*_CELERY, "beat", "--loglevel", "WARNING", "--pidfile", "")),

@@ -95,7 +95,7 @@ def test_a_childs_session_gives_way_to_other_sessions(child: Callable[..., Child
 
 def test_each_queue_has_one_worker_and_long_work_gives_way() -> None:
     workers = [one for one in programs(demo=True) if "worker" in one.command]
-    assert sorted((one.name, one.nice) for one in workers) == [("replay", 19), ("scoring", 10), ("training", 10)]
+    assert sorted((one.name, one.nice) for one in workers) == [("replay", 19), ("scoring", 5), ("training", 5)]
 
 
 def test_a_child_that_dies_is_started_again_and_told(child: Callable[..., Child], output: io.StringIO) -> None:
