@@ -23,7 +23,7 @@ from inspection.intake import intake
 from inspection.intake.submission import Submission
 from inspection.models import Station
 from inspection.products.routing import Decision
-from inspection.scoring import scoring
+from inspection.scoring import scoring, scoring_lease
 from inspection.scoring.scoring import ScoringOutcome
 from mltasks.models import ModelVersion
 from mltasks.vision.data.image_header import ImageHeader
@@ -96,7 +96,7 @@ def _write_part(station: Station, version: ModelVersion) -> None:
         part_id=f"P-{sha256[:8]}",
         idempotency_key=sha256[:16],
     )
-    row = intake._insert(submission, stored, HEADER)
+    row = intake._insert(submission, stored, HEADER, **scoring_lease.first_lease_fields())
     scores = Scores(0.01, 0.001, 0.002, 0.17, novel_defect_suspected=False, novelty=0.4)
     point = np.random.default_rng(int(sha256[:8], 16)).normal(size=EMBEDDING_DIMENSIONS).astype(np.float32)
     maps = secrets.token_bytes(MAP_BYTES)
