@@ -110,7 +110,8 @@ if _statement_seconds or _lock_seconds:
     _limits = f"-c statement_timeout={_statement_seconds}s -c lock_timeout={_lock_seconds}s"
     _database["OPTIONS"]["options"] = f"{_database['OPTIONS'].get('options', '')} {_limits}".lstrip()
 if _pool:
-    _database["OPTIONS"]["pool"] = {"min_size": 1, "max_size": _pool, "timeout": 5}
+    # After two seconds of failed attempts, the next request tries at once; the pool's own pauses grow to minutes.
+    _database["OPTIONS"]["pool"] = {"min_size": 1, "max_size": _pool, "timeout": 5, "reconnect_timeout": 2}
     if _statement_seconds:
         _database["OPTIONS"]["pool"]["connection_class"] = database.bounded_connection_class(_statement_seconds)
 DATABASES = {"default": _database}

@@ -6,9 +6,11 @@ client gives up by itself. Workers have neither limit: their statements may be l
 
 from __future__ import annotations
 
-from typing import Any
+from time import monotonic
+from typing import Any, ClassVar, cast
 
 import psycopg
+from django.db import connection
 from psycopg.abc import RV, PQGen
 
 # Seconds that the client waits beyond a statement's time limit on the server
@@ -22,16 +24,36 @@ class BoundedConnection(psycopg.Connection[Any]):
     """Connection that is closed when its server does not answer within ``max_seconds`` seconds."""
 
     max_seconds = 12.0
+    _replaced_at: ClassVar[float] = 0.0
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._opened_at = monotonic()
 
     def execute(self, query: Any, params: Any = None, **options: Any) -> psycopg.Cursor[Any]:
-        """Execute a statement; the pool's check, an empty statement, has a shorter limit."""
+        """Execute a statement; the pool's check, an empty statement, has a shorter limit.
+
+        If the check fails, all idle connections of the pool are replaced.
+        """
         if query != "":
             return super().execute(query, params, **options)
         statement_limit, self.max_seconds = self.max_seconds, CHECK_SECONDS
         try:
             return super().execute(query, params, **options)
+        except psycopg.Error:
+            self._replace_idle_connections()
+            raise
         finally:
             self.max_seconds = statement_limit
+
+    def _replace_idle_connections(self) -> None:
+        """Replace the pool's idle connections, which a restart of the server closed together.
+
+        The pool itself finds them one by one, with growing pauses: after four of them it gives up.
+        """
+        if self._opened_at > BoundedConnection._replaced_at:
+            BoundedConnection._replaced_at = monotonic()
+            cast(Any, connection).pool.drain()
 
     def wait(self, gen: PQGen[RV], interval: float = _POLL_SECONDS, timeout: float | None = None) -> RV:
         """Wait for a statement. Raises OperationalError when the server does not answer in time."""

@@ -15,9 +15,15 @@ from torch import Tensor, nn
 MAP_DIMENSIONS = 4
 
 
+def full_precision(device: torch.device) -> AbstractContextManager[object]:
+    """Return the context in which a device computes in 32 bits, within autocast, too."""
+    available = torch.amp.is_autocast_available(device.type)
+    return torch.autocast(device.type, enabled=False) if available else nullcontext()
+
+
 def full_precision_on_cpu(device: torch.device) -> AbstractContextManager[object]:
     """Return the context in which a CPU computes in 32 bits: bfloat16 is slower there for wide depthwise layers."""
-    return torch.autocast("cpu", enabled=False) if device.type == "cpu" else nullcontext()
+    return full_precision(device) if device.type == "cpu" else nullcontext()
 
 
 @dataclass(frozen=True, slots=True)

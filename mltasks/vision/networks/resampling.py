@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from mltasks.vision.networks.compute import full_precision
+
 
 def average_pixels(images: Tensor, factor: int) -> Tensor:
     """Average ``factor`` × ``factor`` pixels of ``[N, C, H, W]`` into one, in 32 bits, each channel by itself."""
@@ -19,14 +21,14 @@ def average_pixels(images: Tensor, factor: int) -> Tensor:
         return images
     channels = torch.eye(int(images.shape[1]), device=images.device)
     weights = channels[:, :, None, None].expand(-1, -1, factor, factor) / factor**2
-    with torch.autocast(images.device.type, enabled=False):
+    with full_precision(images.device):
         return F.conv2d(images.float(), weights, stride=factor)
 
 
 def enlarge(maps: Tensor, factor: int) -> Tensor:
     """Enlarge ``[N, C, h, w]`` by bilinear interpolation to ``[N, C, factor × h, factor × w]``, in 32 bits."""
     down, across = (_interpolation(int(maps.shape[axis]), factor).to(maps.device) for axis in (2, 3))
-    with torch.autocast(maps.device.type, enabled=False):
+    with full_precision(maps.device):
         return down @ maps.float() @ across.T
 
 

@@ -1,4 +1,4 @@
-"""A PostgreSQL that hangs, or holds a lock: requests are answered 503 in time, and served again afterwards."""
+"""A PostgreSQL that hangs, restarts or holds a lock: requests are answered 503 in time, and served again afterwards."""
 
 from __future__ import annotations
 
@@ -114,6 +114,30 @@ def test_requests_are_refused_in_time_while_the_server_hangs(
         head, seconds = send_request(site, HEALTH)
         assert head.status == 200 and seconds < 2
     assert answers_again(site, upload)
+
+
+def test_the_first_request_after_a_restart_is_served(site: WebServer, postgres: Postgres, upload: bytes) -> None:
+    # Each thread leaves a connection in the pool.
+    assert {head.status for head, _ in ask_all(site, [upload] * 24)} == {201}
+    postgres.kill()
+    postgres.start()
+
+    for head, seconds in ask_all(site, [upload] * 4):
+        assert head.status == 201
+        assert seconds < 2
+
+
+def test_requests_are_served_soon_after_a_long_stop(site: WebServer, postgres: Postgres, upload: bytes) -> None:
+    assert send_request(site, upload)[0].status == 201
+    postgres.kill()
+    end = time.monotonic() + 16
+    while time.monotonic() < end:
+        assert send_request(site, upload)[0].status == 503
+    postgres.start()
+
+    begun = time.monotonic()
+    assert answers_again(site, upload)
+    assert time.monotonic() - begun < 4
 
 
 def test_requests_are_refused_in_time_while_a_lock_is_held(site: WebServer, postgres: Postgres, upload: bytes) -> None:
