@@ -82,7 +82,7 @@ def _receive_new(submission: Submission) -> Inspection:
     passed = scoring.fast_pass_fields(submission.product, key, decoded)
     try:
         with step(DATABASE):
-            inspection = _insert(
+            inspection = insert_part(
                 submission,
                 stored,
                 loaded.header,
@@ -119,9 +119,10 @@ def _check_visible_size(loaded: decoding.LoadedImage, serving: ServingVersion) -
         )
 
 
-def _insert(
+def insert_part(
     submission: Submission, stored: image_files.StoredImage, header: decoding.ImageHeader, **fields: Any
 ) -> Inspection:
+    """Insert the row of a stored image, with ``fields``, and commit it."""
     source = Inspection.Source.STATION if submission.station else Inspection.Source.UPLOAD
     # Durable: the row must be committed before it is scored or answered.
     with transaction.atomic(durable=True):

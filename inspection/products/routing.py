@@ -76,14 +76,14 @@ def decide(scores: Scores | None, policy: RoutingPolicy, *, audit_value: float, 
     return Decision(model_verdict, model_verdict, (), share)
 
 
-def fast_pass(policy: RoutingPolicy) -> Decision:
+def fast_pass(audit_share: float) -> Decision:
     """Return the decision on a part that the fast path passes; the full graph gives its model verdict later."""
-    return Decision("PASS", None, (), policy.audit_share)
+    return Decision("PASS", None, (), audit_share)
 
 
-def may_be_audited(policy: RoutingPolicy, audit_value: float) -> bool:
+def may_be_audited(audit_share: float, fail_audit_share: float, audit_value: float) -> bool:
     """Return True if the part belongs to the audit sample, whatever its verdict. The fast path answers no such part."""
-    return audit_value < max(policy.audit_share, policy.fail_audit_share)
+    return audit_value < max(audit_share, fail_audit_share)
 
 
 def no_model(*, damaged: bool = False) -> Decision:

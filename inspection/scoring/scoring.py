@@ -93,8 +93,8 @@ def score(inspection: Inspection, decoded: DecodedImage | None = None) -> Inspec
                 inspection.refresh_from_db()
                 return inspection
         else:
-            return _write_verdict(inspection, outcome, decoded)
-    return _write_verdict(inspection, ScoringOutcome(routing.SCORING_FAILED), decoded)
+            return write_verdict(inspection, outcome, decoded)
+    return write_verdict(inspection, ScoringOutcome(routing.SCORING_FAILED), decoded)
 
 
 def fast_pass_fields(product: Product, key: UUID, decoded: DecodedImage) -> dict[str, Any] | None:
@@ -122,13 +122,9 @@ def fast_pass_fields(product: Product, key: UUID, decoded: DecodedImage) -> dict
         return None
     if screened is None:
         return None
-    decision = routing.fast_pass(routing_policy(product, version))
-    return {
-        **decision_fields(ScoringOutcome(decision, version, deferred=True, screened=screened)),
-        "attempt": 0,
-        "decided_at": timezone.now(),
-        "latency_ms": _milliseconds_since(decoded.arrived),
-    }
+    decision = routing.fast_pass(product.audit_share)
+    outcome = ScoringOutcome(decision, version, deferred=True, screened=screened)
+    return _verdict_fields(outcome, attempt=0, latency_ms=_milliseconds_since(decoded.arrived))
 
 
 def try_load_serving_version(product: Product) -> tuple[ServingVersion | None, bool]:
@@ -216,13 +212,11 @@ def score_image(
     return ScoringOutcome(decision, version, scores, packed, embedding, scorer.embedding_space)
 
 
-def _write_verdict(inspection: Inspection, outcome: ScoringOutcome, decoded: DecodedImage | None) -> Inspection:
-    fields = decision_fields(outcome) | {
-        # Deferred scoring has attempts of its own.
-        "attempt": 0 if outcome.deferred else min(inspection.attempt, Inspection.MAX_ATTEMPTS),
-        "decided_at": timezone.now(),
-        "latency_ms": _latency_ms(inspection, decoded),
-    }
+def write_verdict(inspection: Inspection, outcome: ScoringOutcome, decoded: DecodedImage | None) -> Inspection:
+    """Write the verdict of a leased part; after a lost lease, only reload the part."""
+    # Deferred scoring has attempts of its own.
+    attempt = 0 if outcome.deferred else min(inspection.attempt, Inspection.MAX_ATTEMPTS)
+    fields = _verdict_fields(outcome, attempt, _latency_ms(inspection, decoded))
     with step(DATABASE):
         if outcome.decision.verdict == Verdict.REVIEW:
             order = queue_ranking.QueuePriority(inspection.product)
@@ -237,6 +231,11 @@ def _write_verdict(inspection: Inspection, outcome: ScoringOutcome, decoded: Dec
         logger.warning("The lease of %s was lost; its verdict was not written.", inspection.pk)
         inspection.refresh_from_db()
     return inspection
+
+
+def _verdict_fields(outcome: ScoringOutcome, attempt: int, latency_ms: float) -> dict[str, Any]:
+    now = timezone.now()
+    return {**decision_fields(outcome), "attempt": attempt, "decided_at": now, "latency_ms": latency_ms}
 
 
 def decision_fields(outcome: ScoringOutcome) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from inspection.models import FastPath, Inspection, Product
 from inspection.products import routing
-from inspection.products.bands import routing_policy, serving_fast_path
+from inspection.products.bands import serving_fast_path
 from mltasks.models import ModelVersion
 from mltasks.registry import scorers
 from mltasks.registry.deadline_queue import SlotRequest
@@ -55,7 +55,7 @@ def try_fast_path(
     learned = serving_fast_path(product, version)
     if learned is None or loaded.damage:
         return None
-    if routing.may_be_audited(routing_policy(product, version), routing.audit_sample_value(key)):
+    if routing.may_be_audited(product.audit_share, product.fail_audit_share, routing.audit_sample_value(key)):
         return None
     screener = _load_screener(learned)
     if screener is None:

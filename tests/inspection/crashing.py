@@ -31,7 +31,7 @@ def main(step: str, file: str) -> None:
     if step == "while the file is written":
         os.fsync = die
     elif step == "between the file and the row":
-        intake._insert = die
+        intake.insert_part = die
     elif step == "between the row and the score":
         scoring._compute_outcome = die
     elif step == "in the sweeper":

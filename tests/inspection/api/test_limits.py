@@ -54,7 +54,7 @@ def test_it_answers_503_when_the_database_goes_before_the_row(sender: Sender, mo
     def away(*_: Any, **__: Any) -> Any:
         raise OperationalError("the server closed the connection unexpectedly")
 
-    monkeypatch.setattr(intake, "_insert", away)
+    monkeypatch.setattr(intake, "insert_part", away)
     assert sender.send().status_code == 503
     monkeypatch.undo()
     assert not Inspection.objects.exists()

@@ -35,13 +35,13 @@ def test_an_image_is_in_the_bucket_before_its_row(
     sender: Sender, bucket: SharedBucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     there: list[str] = []
-    insert = intake._insert
+    insert = intake.insert_part
 
     def watched(submission: Any, stored: image_files.StoredImage, header: Any, **fields: Any) -> Inspection:
         there.append(bucket.sha256(stored.name))
         return insert(submission, stored, header, **fields)
 
-    monkeypatch.setattr(intake, "_insert", watched)
+    monkeypatch.setattr(intake, "insert_part", watched)
     assert sender.send().status_code == 201
     row = Inspection.objects.get()
     assert there == [row.image_sha256] == [hashlib.sha256(jpeg()).hexdigest()]

@@ -85,7 +85,7 @@ def test_the_same_batch_again_finds_its_answers(sender: Sender) -> None:
 
 
 def test_what_follows_a_lost_database_is_told_and_not_tried(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
-    insert, calls = intake._insert, []
+    insert, calls = intake.insert_part, []
 
     def goes_away(*args: Any, **fields: Any) -> Inspection:
         calls.append(args)
@@ -93,7 +93,7 @@ def test_what_follows_a_lost_database_is_told_and_not_tried(sender: Sender, monk
             raise OperationalError("server closed the connection on host db-7")
         return insert(*args, **fields)
 
-    monkeypatch.setattr(intake, "_insert", goes_away)
+    monkeypatch.setattr(intake, "insert_part", goes_away)
     answer = send(sender, three_images())
 
     results = answer.json()["results"]

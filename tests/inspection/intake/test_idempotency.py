@@ -77,13 +77,13 @@ def test_it_answers_in_progress_while_the_first_is_scored(
 @pytest.mark.django_db(transaction=True)
 def test_of_two_requests_at_once_one_makes_the_row(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
     together = threading.Barrier(2, timeout=20)
-    insert = intake._insert
+    insert = intake.insert_part
 
     def insert_together(*arguments: Any, **fields: Any) -> Inspection:
         together.wait()  # both have looked, and found no earlier row
         return insert(*arguments, **fields)
 
-    monkeypatch.setattr(intake, "_insert", insert_together)
+    monkeypatch.setattr(intake, "insert_part", insert_together)
     ends: list[str] = []
 
     def send() -> None:

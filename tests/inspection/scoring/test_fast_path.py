@@ -9,7 +9,7 @@ import pytest
 from inspection.models import Inspection, Product, ScoreMaps
 from inspection.products import products, routing
 from inspection.products.bands import product_bands, serving_fast_path
-from inspection.scoring import deferred_scoring, scoring
+from inspection.scoring import deadlines, deferred_scoring, scoring
 from mltasks.models import ModelVersion
 from mltasks.registry import registry
 from mltasks.vision.serving import bundle
@@ -136,6 +136,20 @@ def test_beside_it_the_full_graph_keeps_half_of_the_promise(product: Product, ch
     assert learned.meta["policy"]["promise"] == {"rate": 0.05, "confidence": 0.95}
 
 
+def test_passing_counts_not_as_time_of_the_full_graph(
+    product: Product, champion: ModelVersion, receive: Receive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deadlines, "scoring_seconds", deadlines.RecentMedian())
+    learned = add_fast_path(product, champion)
+
+    assert receive(jpeg(seed=1)).fast_path == learned
+    assert deadlines.scoring_seconds.value() == 0.0
+    product.fast_path_enabled = False
+    product.save()
+    receive(jpeg(seed=2))
+    assert deadlines.scoring_seconds.value() > 0.0
+
+
 def test_the_audit_sample_takes_the_full_graph(product: Product, champion: ModelVersion, receive: Receive) -> None:
     product.audit_share = 1.0
     product.save()
@@ -145,10 +159,8 @@ def test_the_audit_sample_takes_the_full_graph(product: Product, champion: Model
 
 
 def test_every_part_that_a_fail_would_audit_takes_the_full_graph() -> None:
-    policy = routing.RoutingPolicy(audit_share=0.0, fail_audit_share=0.5)
-
-    assert routing.may_be_audited(policy, 0.49)
-    assert not routing.may_be_audited(policy, 0.5)
+    assert routing.may_be_audited(0.0, 0.5, audit_value=0.49)
+    assert not routing.may_be_audited(0.0, 0.5, audit_value=0.5)
 
 
 def test_a_damaged_image_takes_the_full_graph(product: Product, champion: ModelVersion, receive: Receive) -> None:
@@ -201,7 +213,7 @@ def test_after_a_crash_the_full_graph_answers_as_it_may_have_answered_before(
 ) -> None:
     full = receive(jpeg(seed=1))
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(scoring, "_write_verdict", _interrupt)
+        patch.setattr(scoring, "write_verdict", _interrupt)
         receive(jpeg(seed=1))
     # Learned since, it would answer PASS.
     add_fast_path(product, champion)

@@ -78,14 +78,14 @@ def test_a_file_removed_between_its_storing_and_its_row_is_stored_again(
     product: Product, station: Station, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     old = old_part(product, content=jpeg())
-    insert = intake._insert
+    insert = intake.insert_part
 
     def after_the_pruning(*of_the_part: Any, **fields: Any) -> Inspection:
         run_concurrently([partial(prune_all, product)])
         assert stored_files(old.image_sha256) == []
         return insert(*of_the_part, **fields)
 
-    monkeypatch.setattr(intake, "_insert", after_the_pruning)
+    monkeypatch.setattr(intake, "insert_part", after_the_pruning)
     part = receive(jpeg(), station)
     assert stored_files(part.image_sha256)[0].read_bytes() == jpeg()
     assert list(Inspection.objects.all()) == [part]

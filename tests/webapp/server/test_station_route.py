@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
 import json
 import logging
@@ -26,7 +25,7 @@ from inspection.products.stations import create_station, issue_key, revoke_key
 from tests.inspection.forms import BOUNDARY, Part, file_field, form_body, image_field, text_field
 from tests.inspection.sample_images import jpeg
 from tests.tiny_model import MakeVersion
-from tests.webapp.server.test_http_entry import run_in_thread
+from tests.webapp.server.test_http_entry import Client
 from webapp.server import station_route
 from webapp.server.station_route import answer_station_post
 
@@ -401,36 +400,7 @@ def test_the_web_server_asks_the_route_first_and_else_django(key: str, monkeypat
     statuses: list[int] = []
     for more in ({}, {"cookie": "a=b"}):
         headers = [(name.encode(), value.encode()) for name, value in (sent | more).items()]
-        messages: list[Any] = []
-        run_in_thread(asyncio.wait_for(application(scope_of(headers), body_of(GOOD), collect(messages)), 20))
-        statuses.append(messages[0]["status"])
+        client = Client(application, GOOD, path=POST, raw_path=POST.encode(), headers=headers)
+        statuses.append(client.ask()[0])
 
     assert (statuses, taken) == ([201, 201], [True, False])
-
-
-def scope_of(headers: list[tuple[bytes, bytes]]) -> dict[str, Any]:
-    return {
-        "type": "http",
-        "method": "POST",
-        "path": POST,
-        "raw_path": POST.encode(),
-        "query_string": b"",
-        "http_version": "1.1",
-        "headers": headers,
-        "client": ("127.0.0.1", "40000"),
-        "server": ("127.0.0.1", "8000"),
-    }
-
-
-def body_of(body: bytes) -> Callable[[], Any]:
-    async def receive() -> dict[str, Any]:
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    return receive
-
-
-def collect(messages: list[Any]) -> Callable[[Any], Any]:
-    async def send(message: Any) -> None:
-        messages.append(message)
-
-    return send

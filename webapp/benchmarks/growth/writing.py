@@ -96,12 +96,12 @@ def _write_part(station: Station, version: ModelVersion) -> None:
         part_id=f"P-{sha256[:8]}",
         idempotency_key=sha256[:16],
     )
-    row = intake._insert(submission, stored, HEADER, **scoring_lease.first_lease_fields())
+    row = intake.insert_part(submission, stored, HEADER, **scoring_lease.first_lease_fields())
     scores = Scores(0.01, 0.001, 0.002, 0.17, novel_defect_suspected=False, novelty=0.4)
     point = np.random.default_rng(int(sha256[:8], 16)).normal(size=EMBEDDING_DIMENSIONS).astype(np.float32)
     maps = secrets.token_bytes(MAP_BYTES)
     outcome = ScoringOutcome(Decision("PASS", "PASS"), version, scores, maps, point, "0" * 64)
-    scoring._write_verdict(row, outcome, None)
+    scoring.write_verdict(row, outcome, None)
 
 
 def create_sparse_file(path: Path, size: int) -> None:

@@ -1,6 +1,6 @@
 """Images to post and to train on: a line's mix of drawn parts, as crops and as whole frames of a camera.
 
-Nearly all parts of a line are good. No posted part is in the training set: their seeds differ. A third of the
+Nearly all parts of a line are good. No posted part is in the training set: their seeds differ. Half of the
 training set looks like the part of a frame, since one version scores both.
 """
 
@@ -23,7 +23,7 @@ CROP_COUNT, FRAME_COUNT = 200, 12
 DEFECTIVE_SHARE = 0.05
 # Seeds of `labeled_set`, and labeled good, scratched and excess parts;
 # below 200 labels no probability is close to 0, and most parts go to review.
-LINE_SEED, TRAINING_SEED, TRAINING_COUNTS = 77, 5, (200, 50, 50)
+LINE_SEED, TRAINING_SEED, TRAINING_COUNTS = 77, 5, (300, 75, 75)
 # The certificate of a fast path needs 299 held-out parts that the full model does not pass, of 60 % of all parts.
 FAST_PATH_SEED, FAST_PATH_COUNTS = 191, (1200, 450, 450)
 JPEG_QUALITY = 92
@@ -47,7 +47,7 @@ def draw_frames(folder: Path) -> list[Path]:
 
 def write_training_set(folder: Path) -> None:
     """Write labeled parts into one folder a kind (``good/``, ``scratch/``, …)."""
-    draws = itertools.cycle([_crop, _crop, _draw_frame_part])
+    draws = itertools.cycle([_crop, _draw_frame_part])
     drawn = labeled_set(TRAINING_SEED, *TRAINING_COUNTS)
     write_image_folder(folder, (replace(part, image=draw(part)) for part, draw in zip(drawn, draws, strict=False)))
 
