@@ -16,7 +16,14 @@ from mltasks.vision.export import precision
 from mltasks.vision.export.learn import LearnedVersion
 from mltasks.vision.export.openvino_export import export_graph
 from mltasks.vision.export.precision import HeldOutPart, Pixels, PrecisionReport, ScoreScales, check_precisions
-from mltasks.vision.export.quantization import AUX_BACKBONE, BACKBONE, QUANTIZABLE, find_components, quantize
+from mltasks.vision.export.quantization import (
+    AUX_BACKBONE,
+    BACKBONE,
+    MEMORIES,
+    QUANTIZABLE,
+    find_components,
+    quantize,
+)
 from mltasks.vision.networks.auxiliary_backbone import AuxiliaryBackbone
 from mltasks.vision.serving import bundle
 from mltasks.vision.serving.calibrator import Calibrator
@@ -177,6 +184,16 @@ def test_where_all_components_shift_too_much_the_backbone_alone_may_do(
     )
     report = check_precisions(graph, [], make_parts(DARK, BRIGHT), SCALES)
     assert report.checks["int8"].allowed and report.parts == (BACKBONE,)
+
+
+@pytest.mark.parametrize(("rows", "found"), [([512], (MEMORIES,)), ([1, 1, 512], ())])
+def test_only_products_of_patches_are_distances(tmp_path: Path, rows: list[int], found: tuple[str, ...]) -> None:
+    """Products of images interpolate the brightness, which all scores depend on."""
+    image = opset.parameter([*rows, 64], np.float32, name="image")
+    product = opset.matmul(image, opset.constant(np.ones((64, 288), np.float32)), False, False)
+    openvino.save_model(openvino.Model([product], [image], "product"), tmp_path / bundle.GRAPH)
+
+    assert find_components(tmp_path / bundle.GRAPH) == found
 
 
 def test_the_fastest_allowed_precision_is_named() -> None:

@@ -178,6 +178,5 @@ def _prepare_product(say: PrintLine) -> dict[str, str]:
     run = retrain(product, trigger=TrainingRun.Trigger.COMMAND, enqueue=False)
     version = execute(training.TrainingExecutor(), run, lambda _: None)
     registry.promote(version, by=None, reason="Version of the benchmark.")
-    # Region of interest: the part's position in a frame
-    roi = ",".join(map(str, parts.PART_BOX))
+    roi = ",".join(map(str, parts.REGION))
     return {"crops": create_station(product, "crops")[1], "frames": create_station(product, "frames", roi)[1]}

@@ -32,6 +32,9 @@ _HEIGHT = round(FRAME_SIZE[1] * 0.8)
 _WIDTH = round(_HEIGHT * CROP_SIZE[0] / CROP_SIZE[1])
 # Position of the part in a frame: left, top, width, height.
 PART_BOX = ((FRAME_SIZE[0] - _WIDTH) // 2, (FRAME_SIZE[1] - _HEIGHT) // 2, _WIDTH, _HEIGHT)
+# The station's region of interest begins this many pixels inside the part: no training image has the table beside it.
+MARGIN = 12
+REGION = (PART_BOX[0] + MARGIN, PART_BOX[1] + MARGIN, PART_BOX[2] - 2 * MARGIN, PART_BOX[3] - 2 * MARGIN)
 TABLE_GRAY, NOISE_DEVIATION = 96, 6
 
 
@@ -83,9 +86,9 @@ def _draw_frame(part: DrawnPart) -> Image.Image:
 
 
 def _draw_frame_part(part: DrawnPart) -> Image.Image:
-    """Draw the part as it is in a frame."""
+    """Draw what a station's region has of the part in a frame."""
     image = part.image.convert("RGB").resize(PART_BOX[2:], Image.Resampling.BICUBIC)
-    return _add_noise(image, part.seed)
+    return _add_noise(image.crop((MARGIN, MARGIN, PART_BOX[2] - MARGIN, PART_BOX[3] - MARGIN)), part.seed)
 
 
 def _add_noise(image: Image.Image, seed: int) -> Image.Image:
