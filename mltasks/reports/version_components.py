@@ -97,6 +97,10 @@ def _precision_text(precision: Mapping[str, Any]) -> str:
     texts += [_check_text(name, check, wide) for name, check in checks.items() if name != "f32"]
     if precision["parts"]:
         texts.append(_("in 8 bits are {parts}").format(parts=_(" and ").join(precision["parts"])))
+    texts += [
+        _("8 bits for {parts} were refused: {why}").format(parts=parts, why=why.rstrip("."))
+        for parts, why in precision.get("refused", {}).items()
+    ]
     return "; ".join(texts)
 
 

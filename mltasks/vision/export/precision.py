@@ -23,7 +23,7 @@ from mltasks.vision.serving.processor import has_bfloat16, has_fast_int8, proces
 from mltasks.vision.serving.scorer import EMBEDDING, ERROR, LABELED_NOVELTY, LOGIT, NOVELTY, compile_model
 from mltasks.vision.stats.metrics import average_precision
 
-CALIBRATION_IMAGES, TEST_IMAGES = 32, 64
+CALIBRATION_IMAGES, TEST_IMAGES = 64, 64
 # Limits: average precision in [0, 1], calibrated probability, novelty relative to its threshold, cosine distance
 MAX_PRECISION_LOSS, MAX_PROBABILITY_SHIFT, MAX_NOVELTY_SHIFT, MAX_EMBEDDING_DISTANCE = 0.005, 0.05, 0.05, 0.01
 
@@ -70,13 +70,15 @@ class PrecisionCheck:
 class PrecisionReport:
     """Checks by the precision's name, on ``images`` parts, and the processor of their times.
 
-    ``parts`` are the components in 8 bits; ``needs_int8`` says that they need a processor with instructions for 8-bit
-    products. Without checks the version is served in 32 bits, and ``why`` says why."""
+    ``parts`` are the components in 8 bits, and ``refused`` says by their names why others are not. ``needs_int8`` says
+    that 8 bits need a processor with instructions for such products. Without checks the version is served in 32 bits,
+    and ``why`` says why."""
 
     why: str = ""
     processor: str = ""
     images: int = 0
     parts: tuple[str, ...] = ()
+    refused: Mapping[str, str] = field(default_factory=dict)
     needs_int8: bool = False
     checks: Mapping[str, PrecisionCheck] = field(default_factory=dict)
 
@@ -99,7 +101,8 @@ def check_precisions(
     The ranges of 8 bits come from ``images``. All of the graph's components are tried first, then each alone.
     bfloat16 is checked where this processor has it. Speed is measured on this machine, scores on ``parts``."""
     wide: dict[str, Path] = dict.fromkeys(("f32", "bf16"), graph)
-    report: PrecisionReport | None = None
+    refused: dict[str, str] = {}
+    first: dict[str, PrecisionCheck] = {}
     present = find_components(graph)
     # Without repeats: all components may be one, or none.
     for components in filter(None, dict.fromkeys([present, *((component,) for component in present)])):
@@ -107,15 +110,19 @@ def check_precisions(
         checks = _compare({**wide, "int8": quantized, "int8_bf16": quantized}, parts, scales)
         if any(checks[name].allowed for name in checks.keys() - wide.keys()):
             openvino.save_model(quantized, graph.with_name(bundle.GRAPH_8_BITS), compress_to_fp16=False)
-            return _report(parts, checks, components)
-        report = report or _report(parts, checks)
-    return report or _report(parts, _compare(wide, parts, scales))
+            return _report(parts, checks, components, refused)
+        refused[" and ".join(components)] = checks["int8"].why
+        first = first or checks
+    return _report(parts, first or _compare(wide, parts, scales), (), refused)
 
 
 def _report(
-    parts: Sequence[HeldOutPart], checks: Mapping[str, PrecisionCheck], components: Sequence[str] = ()
+    parts: Sequence[HeldOutPart],
+    checks: Mapping[str, PrecisionCheck],
+    components: Sequence[str],
+    refused: Mapping[str, str],
 ) -> PrecisionReport:
-    return PrecisionReport("", processor_id(), len(parts), tuple(components), has_fast_int8(), checks)
+    return PrecisionReport("", processor_id(), len(parts), tuple(components), refused, has_fast_int8(), checks)
 
 
 def _compare(

@@ -62,11 +62,10 @@ def write_networks(fitted: FittedVersion, samples: Sequence[Sample], draft: Path
     operations = count_operations(openvino.Core().read_model(graph), all_scores, (config.height, config.width))
     if config.precision != AUTO:
         return ExportedWeights(agreement, operations, PrecisionReport("Set by the training's settings."), compiled)
-    more = sample_images(samples, config, CALIBRATION_IMAGES)[AGREEMENT_IMAGES:]
-    images += [read_pixels(sample, config.input_size) for sample in more]
+    calibration = [read_pixels(sample, config.input_size) for sample in _calibration_samples(samples, config)]
     parts = [_held_out_part(row, config) for row in _precision_test_rows(fitted)]
     scales = ScoreScales(point.calibrator, serving.novelty_threshold, serving.labeled_novelty_threshold)
-    report = check_precisions(graph, images, parts, scales)
+    report = check_precisions(graph, calibration, parts, scales)
     if (fastest := report.fastest) != F32:
         compiled = compile_precision(draft, fastest, torch.get_num_threads())
     return ExportedWeights(agreement, operations, report, compiled)
@@ -86,6 +85,13 @@ def sample_images(samples: Sequence[Sample], config: TrainConfig, count: int) ->
     """Return up to ``count`` random images by the seed; a smaller count gives a prefix."""
     generator = np.random.default_rng(derive_seed(config.seed, "export check"))
     return [samples[index] for index in generator.permutation(len(samples))[:count]]
+
+
+def _calibration_samples(samples: Sequence[Sample], config: TrainConfig) -> list[Sample]:
+    """Draw images for the ranges of 8 bits, by the seed; up to half are defects, whose activations are larger."""
+    mixed = sample_images(samples, config, len(samples))
+    defects = [sample for sample in mixed if sample.target == DEFECT][: CALIBRATION_IMAGES // 2]
+    return defects + [sample for sample in mixed if sample.target == GOOD][: CALIBRATION_IMAGES - len(defects)]
 
 
 def _precision_test_rows(fitted: FittedVersion) -> list[Prediction]:

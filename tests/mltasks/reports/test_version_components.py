@@ -89,7 +89,8 @@ def precision_check(milliseconds: float, why: str = "") -> dict[str, Any]:
 
 def test_precisions_are_compared_with_32_bits_and_refused_with_a_reason() -> None:
     checks = {"f32": precision_check(79.0), "int8": precision_check(43.4), "bf16": precision_check(36.0, "It shifts.")}
-    meta = {"precision": {"checks": checks, "parts": ["the backbone's convolutions"], "images": 64}}
+    refused = {"the memories' distances": "It loses a point."}
+    meta = {"precision": {"checks": checks, "parts": ["the backbone's convolutions"], "refused": refused, "images": 64}}
 
     assert version_components.components(meta, "int8") == [
         (
@@ -97,7 +98,8 @@ def test_precisions_are_compared_with_32_bits_and_refused_with_a_reason() -> Non
             "32 bits: 79 ms on the processor that trained it; 8 bits: 43 ms, average precision 0.950 (32 bits: 0.950), "
             "no probability changes by more than 0.012; bfloat16: 36 ms, average precision 0.950 (32 bits: 0.950), "
             "no probability changes by more than 0.012 (not used: It shifts); "
-            "in 8 bits are the backbone's convolutions",
+            "in 8 bits are the backbone's convolutions; "
+            "8 bits for the memories' distances were refused: It loses a point",
         ),
         ("Precision here", "8 bits"),
     ]

@@ -184,6 +184,8 @@ def test_where_all_components_shift_too_much_the_backbone_alone_may_do(
     )
     report = check_precisions(graph, [], make_parts(DARK, BRIGHT), SCALES)
     assert report.checks["int8"].allowed and report.parts == (BACKBONE,)
+    assert list(report.refused) == [" and ".join(QUANTIZABLE)]
+    assert "novelty by 2.000 of its threshold" in next(iter(report.refused.values()))
 
 
 @pytest.mark.parametrize(("rows", "found"), [([512], (MEMORIES,)), ([1, 1, 512], ())])

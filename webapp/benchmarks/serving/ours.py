@@ -75,10 +75,13 @@ class RunningSite:
         return champion.path / precision.graph, precision.number_format
 
     def describe_version(self) -> str:
-        """Return the champion's input size, the precision that this machine serves, and each one's check, as text."""
+        """Return the champion's input size, the precision that this machine serves, and the checks, as text."""
         champion, precision = self._served()
         size, checks = champion.meta["input"], champion.meta["precision"]["checks"]
         checked = [f"  {name}: {one['milliseconds']} ms. {one['why']}" for name, one in checks.items()]
+        checked += [
+            f"  8 bits for {names} were refused: {why}" for names, why in champion.meta["precision"]["refused"].items()
+        ]
         served = f"version {champion.number}: {size['height']} × {size['width']} pixels, served as {precision.name}"
         return "\n".join([served, *checked])
 
