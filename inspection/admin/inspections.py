@@ -112,7 +112,7 @@ class InspectionAdmin(PartColumns):
         if inspection.model_version_id is None:
             return shown
         title = gettext("Heatmap of {version}").format(version=inspection.model_version)
-        return shown + format_html(' <a href="{}">{}</a>', addresses[2], title)
+        return shown + format_html(' <a class="sl-link" href="{}">{}</a>', addresses[2], title)
 
     @admin.display(description=_("sender"))
     def sender(self, inspection: Inspection) -> str:

@@ -94,7 +94,7 @@ class ProductAdmin(ModelAdmin):
         address = reverse("admin:inspection_inspection_changelist")
         query = f"product__id__exact={product.pk}&full_graph_passes__exact=0"
         title = gettext("Parts that the full model would not have passed")
-        return text + format_html('<p><a href="{}?{}">{}</a></p>', address, query, title)
+        return text + format_html('<p><a class="sl-link" href="{}?{}">{}</a></p>', address, query, title)
 
     @admin.display(description=_("part ids shared by too many images"))
     def shared_ids(self, product: Product) -> str:

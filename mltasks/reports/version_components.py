@@ -149,9 +149,9 @@ def _fusion_text(fusion: Mapping[str, Any], removed: Collection[str]) -> str:
         text = _("{head}, alone").format(head=capfirst(head_name(next(iter(weights)))))
     elif used:
         apart = {name: weight for name, weight in used.items() if name in fusion.get("detectors", ())}
-        labeled = _weighted_heads({name: weight for name, weight in used.items() if name not in apart})
-        text = _("Weighted sum of scores: {heads}").format(heads=labeled)
-        if apart:
+        labeled = {name: weight for name, weight in used.items() if name not in apart}
+        text = _("Weighted sum of scores: {heads}").format(heads=_weighted_heads(labeled or apart))
+        if labeled and apart:
             text += _(". Its odds are added to those of the novelty scores: {heads}").format(
                 heads=_weighted_heads(apart)
             )

@@ -28,6 +28,13 @@ def test_novelty_scores_are_a_sum_of_their_own() -> None:
     )
 
 
+def test_novelty_scores_alone_are_the_sum() -> None:
+    fusion = {"weights": {"segmentation": 0.0, "places": 1.6}, "bias": 0.1, "detectors": ["places"]}
+
+    [(_, words)] = version_components.components({"fusion": fusion})
+    assert words == "Weighted sum of scores: places × 1.6. Not used: segmentation"
+
+
 def test_what_was_left_out_is_named_with_the_reason() -> None:
     fusion = {"weights": {"second_stage": 1.0}, "bias": 0.0, "dropped": {"texture": 0.001, "second_texture": -0.002}}
 
