@@ -258,8 +258,8 @@ def test_the_run_is_drawn(tmp_path: Path) -> None:
         LoadResult(server, kind, Load(clients, 2.0, [1.0], answers=[(0, {})] * rate), 300.0)
         for kind in ("crops", "frames")
         for clients in (1, 4, 16)
-        for server, rate in (("Second Look", 12), ("peer", 5))
+        for server, rate in (("Second Look", 12), ("fast path", 20), ("peer", 5))
     ]
     plot.plot_rates(tmp_path / "serving.svg", rows)
     text = (tmp_path / "serving.svg").read_text()
-    assert text.count(">6.0<") == 6 and "16 clients" in text and "peer" in text
+    assert text.count(">6.0<") == text.count(">10.0<") == 6 and "16 clients" in text and "peer" in text
