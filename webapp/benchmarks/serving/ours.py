@@ -79,9 +79,9 @@ class RunningSite:
         champion, precision = self._served()
         size, checks = champion.meta["input"], champion.meta["precision"]["checks"]
         checked = [f"  {name}: {one['milliseconds']} ms. {one['why']}" for name, one in checks.items()]
-        checked += [
-            f"  8 bits for {names} were refused: {why}" for names, why in champion.meta["precision"]["refused"].items()
-        ]
+        # Versions of earlier sites have no reasons.
+        refused = champion.meta["precision"].get("refused", {})
+        checked += [f"  8 bits for {names} were refused: {why}" for names, why in refused.items()]
         served = f"version {champion.number}: {size['height']} × {size['width']} pixels, served as {precision.name}"
         return "\n".join([served, *checked])
 
