@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import openvino
@@ -34,6 +34,7 @@ from mltasks.vision.training.fit import AUTO, FittedVersion
 from mltasks.vision.types import DEFECT, GOOD, Sample
 
 AGREEMENT_IMAGES = 16
+Labeled = TypeVar("Labeled", Sample, Prediction)
 
 
 class ExportedWeights(NamedTuple):
@@ -89,17 +90,20 @@ def sample_images(samples: Sequence[Sample], config: TrainConfig, count: int) ->
 
 def _calibration_samples(samples: Sequence[Sample], config: TrainConfig) -> list[Sample]:
     """Draw images for the ranges of 8 bits, by the seed; up to half are defects, whose activations are larger."""
-    mixed = sample_images(samples, config, len(samples))
-    defects = [sample for sample in mixed if sample.target == DEFECT][: CALIBRATION_IMAGES // 2]
-    return defects + [sample for sample in mixed if sample.target == GOOD][: CALIBRATION_IMAGES - len(defects)]
+    return _up_to_half_defects(sample_images(samples, config, len(samples)), CALIBRATION_IMAGES)
 
 
 def _precision_test_rows(fitted: FittedVersion) -> list[Prediction]:
     """Draw held-out images to compare precisions on, by the seed; up to half are defects."""
     generator = np.random.default_rng(derive_seed(fitted.config.seed, "precision"))
     rows = [fitted.predictions[index] for index in generator.permutation(len(fitted.predictions))]
-    defects = [row for row in rows if row.target == DEFECT][: TEST_IMAGES // 2]
-    return defects + [row for row in rows if row.target == GOOD][: TEST_IMAGES - len(defects)]
+    return _up_to_half_defects(rows, TEST_IMAGES)
+
+
+def _up_to_half_defects(shuffled: Sequence[Labeled], count: int) -> list[Labeled]:
+    """Return the first ``count`` items, of which at most half are defects; the defects come first."""
+    defects = [item for item in shuffled if item.target == DEFECT][: count // 2]
+    return defects + [item for item in shuffled if item.target == GOOD][: count - len(defects)]
 
 
 def _held_out_part(row: Prediction, config: TrainConfig) -> HeldOutPart:
