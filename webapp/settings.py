@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from csp.constants import NONE, SELF
 
@@ -92,29 +91,7 @@ TEMPLATES = [
 # Database: an external server by DATABASE_URL, else the embedded one that `make up` runs under VAR.
 DATABASE_NAMED = bool(env.text("DATABASE_URL"))
 DATABASE_FOUND = DATABASE_NAMED or "database_url" in _services
-_database: dict[str, Any] = env.raw.db_url_config(
-    env.text("DATABASE_URL") or _services.get("database_url", "postgres:///second_look")
-)
-# Connections shared by a web process's threads; 0, as in workers, gives each thread its own.
-_pool = env.integer("DATABASE_POOL", 0, 0, 1000)
-_database |= {
-    "CONN_MAX_AGE": 0 if _pool else env.integer("CONN_MAX_AGE", 60, 0, 86_400),
-    "CONN_HEALTH_CHECKS": True,
-    # Merged, not replaced: a URL may carry options of its own (a socket folder, sslmode).
-    "OPTIONS": {"connect_timeout": 5, **_database.get("OPTIONS", {})},
-}
-# Time limit in seconds of a statement and of a lock in requests, set by `webapp.server`; 0, as in workers: none.
-_statement_seconds = env.integer("DATABASE_STATEMENT_SECONDS", 0, 0, 3600)
-_lock_seconds = env.integer("DATABASE_LOCK_SECONDS", 0, 0, 3600)
-if _statement_seconds or _lock_seconds:
-    _limits = f"-c statement_timeout={_statement_seconds}s -c lock_timeout={_lock_seconds}s"
-    _database["OPTIONS"]["options"] = f"{_database['OPTIONS'].get('options', '')} {_limits}".lstrip()
-if _pool:
-    # After two seconds of failed attempts, the next request tries at once; the pool's own pauses grow to minutes.
-    _database["OPTIONS"]["pool"] = {"min_size": 1, "max_size": _pool, "timeout": 5, "reconnect_timeout": 2}
-    if _statement_seconds:
-        _database["OPTIONS"]["pool"]["connection_class"] = database.bounded_connection_class(_statement_seconds)
-DATABASES = {"default": _database}
+DATABASES = {"default": database.database_settings(env, _services.get("database_url", "postgres:///second_look"))}
 BROKER_NAMED = bool(env.text("REDIS_URL"))
 REDIS_URL = env.text("REDIS_URL") or _services.get("redis_url", "redis://127.0.0.1:6379/0")
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

@@ -1,4 +1,4 @@
-"""Time limits of a web process for PostgreSQL: a hanging server must not hang the site.
+"""Settings of the database, and time limits of a web process for it: a hanging server must not hang the site.
 
 The server limits the time of statements and locks. A stopped server, or one whose machine is gone, cannot, so the
 client gives up by itself. Workers have neither limit: their statements may be long, and nobody waits for them.
@@ -12,6 +12,8 @@ from typing import Any, ClassVar, cast
 import psycopg
 from django.db import connection
 from psycopg.abc import RV, PQGen
+
+from webapp.config.environment import Environment
 
 # Seconds that the client waits beyond a statement's time limit on the server
 GRACE_SECONDS = 2.0
@@ -64,6 +66,34 @@ class BoundedConnection(psycopg.Connection[Any]):
                 raise  # a caller that set a timeout handles its expiry
             self.close()
             raise psycopg.OperationalError(f"PostgreSQL did not answer within {self.max_seconds:.0f} s.") from error
+
+
+def database_settings(env: Environment, default_url: str) -> dict[str, Any]:
+    """Return Django's settings of the database at `DATABASE_URL`, else at ``default_url``.
+
+    `DATABASE_POOL` connections are shared by a web process's threads; 0, as in workers, gives each thread its own.
+    """
+    database: dict[str, Any] = env.raw.db_url_config(env.text("DATABASE_URL") or default_url)
+    pool = env.integer("DATABASE_POOL", 0, 0, 1000)
+    # Merged, not replaced: a URL may carry options of its own (a socket folder, sslmode).
+    options: dict[str, Any] = {"connect_timeout": 5, **database.get("OPTIONS", {})}
+    # Time limits in seconds of a statement and of a lock in requests, set by `webapp.server`; 0, as in workers: none.
+    statement_seconds = env.integer("DATABASE_STATEMENT_SECONDS", 0, 0, 3600)
+    lock_seconds = env.integer("DATABASE_LOCK_SECONDS", 0, 0, 3600)
+    if statement_seconds or lock_seconds:
+        limits = f"-c statement_timeout={statement_seconds}s -c lock_timeout={lock_seconds}s"
+        options["options"] = f"{options.get('options', '')} {limits}".lstrip()
+    if pool:
+        # After two seconds of failed attempts, the next request tries at once; the pool's own pauses grow to minutes.
+        options["pool"] = {"min_size": 1, "max_size": pool, "timeout": 5, "reconnect_timeout": 2}
+        if statement_seconds:
+            options["pool"]["connection_class"] = bounded_connection_class(statement_seconds)
+    return {
+        **database,
+        "CONN_MAX_AGE": 0 if pool else env.integer("CONN_MAX_AGE", 60, 0, 86_400),
+        "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": options,
+    }
 
 
 def bounded_connection_class(seconds: float) -> type[BoundedConnection]:

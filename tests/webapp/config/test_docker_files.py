@@ -70,10 +70,8 @@ def test_the_image_copies_only_what_is_there() -> None:
 
 
 def test_the_example_environment_names_every_variable_that_is_read() -> None:
-    read = set()
-    for path in ("settings.py", "server/__main__.py"):
-        text = (ROOT / "webapp" / path).read_text()
-        read |= set(re.findall(r'env\.(?:text|text_list|flag|integer|folder|choice)\(["\']([A-Z0-9_]+)', text))
+    program = "\n".join(path.read_text() for path in (ROOT / "webapp").rglob("*.py"))
+    read = set(re.findall(r'env\.(?:text|text_list|flag|integer|folder|choice)\(["\']([A-Z0-9_]+)', program))
     read |= set(re.findall(r"\$\{([A-Z0-9_]+)", COMPOSE))
     shown = set(re.findall(r"^#?([A-Z0-9_]+)=", EXAMPLE, re.MULTILINE))
     assert read - shown == set()
