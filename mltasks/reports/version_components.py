@@ -86,38 +86,40 @@ def precision_name(name: str) -> str:
 
 
 def _precision_text(precision: Mapping[str, Any]) -> str:
-    """Return which precisions keep the scores, compared with 32 bits on the same held-out parts, and their times."""
+    """Return which precisions keep the scores, with their times on the processor that trained the version.
+
+    Each precision has a line. All are compared with 32 bits on the same held-out parts.
+    """
     if "bits" in precision:
         return _precision_text_of_one_graph(precision)
     checks: Mapping[str, Any] = precision.get("checks", {})
     if not checks:
         return _("32 bits. {why}").format(why=precision["why"]) if precision else ""
-    wide = checks["f32"]
-    texts = [_("32 bits: {time} ms on the processor that trained it").format(time=f"{wide['milliseconds']:.0f}")]
-    texts += [_check_text(name, check, wide) for name, check in checks.items() if name != "f32"]
+    lines = [_check_text(name, check, is_reference=name == "f32") for name, check in checks.items()]
     if precision["parts"]:
-        texts.append(_("in 8 bits are {parts}").format(parts=_(" and ").join(precision["parts"])))
-    texts += [
-        _("8 bits for {parts} were refused: {why}").format(parts=parts, why=why.rstrip("."))
+        lines.append(_("In 8 bits are {parts}.").format(parts=_(" and ").join(precision["parts"])))
+    lines += [
+        _("8 bits for {parts} were refused. {why}").format(parts=parts, why=why)
         for parts, why in precision.get("refused", {}).items()
     ]
-    return "; ".join(texts)
+    return "\n".join(lines)
 
 
-def _check_text(name: str, check: Mapping[str, Any], wide: Mapping[str, Any]) -> str:
-    text = _(
-        "{name}: {time} ms, average precision {value} (32 bits: {wide}), no probability changes by more than {shift}"
-    )
-    described = text.format(
+def _check_text(name: str, check: Mapping[str, Any], *, is_reference: bool) -> str:
+    """Return one precision's line; the largest changes of a refused precision are in its reason."""
+    if not check["allowed"]:
+        text = _("{name}: {time} ms, average precision {value}. Not used: {why}")
+    elif is_reference:
+        text = _("{name}: {time} ms on the processor that trained it, average precision {value}.")
+    else:
+        text = _("{name}: {time} ms, average precision {value}. No probability changes by more than {shift}.")
+    return text.format(
         name=precision_name(name),
         time=f"{check['milliseconds']:.0f}",
         value=f"{check['average_precision']:.3f}",
-        wide=f"{wide['average_precision']:.3f}",
         shift=f"{check['probability']:.3f}",
+        why=check["why"],
     )
-    if check["allowed"]:
-        return described
-    return _("{check} (not used: {why})").format(check=described, why=check["why"].rstrip("."))
 
 
 def _precision_text_of_one_graph(precision: Mapping[str, Any]) -> str:

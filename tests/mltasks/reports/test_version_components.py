@@ -102,11 +102,11 @@ def test_precisions_are_compared_with_32_bits_and_refused_with_a_reason() -> Non
     assert version_components.components(meta, "int8") == [
         (
             "Precision",
-            "32 bits: 79 ms on the processor that trained it; 8 bits: 43 ms, average precision 0.950 (32 bits: 0.950), "
-            "no probability changes by more than 0.012; bfloat16: 36 ms, average precision 0.950 (32 bits: 0.950), "
-            "no probability changes by more than 0.012 (not used: It shifts); "
-            "in 8 bits are the backbone's convolutions; "
-            "8 bits for the memories' distances were refused: It loses a point",
+            "32 bits: 79 ms on the processor that trained it, average precision 0.950.\n"
+            "8 bits: 43 ms, average precision 0.950. No probability changes by more than 0.012.\n"
+            "bfloat16: 36 ms, average precision 0.950. Not used: It shifts.\n"
+            "In 8 bits are the backbone's convolutions.\n"
+            "8 bits for the memories' distances were refused. It loses a point.",
         ),
         ("Precision here", "8 bits"),
     ]
