@@ -61,16 +61,16 @@ def add(product: Product, *, by: User | None = None) -> Product:
 
 
 def change(product: Product, *, by: User | None, reason: str) -> None:
-    """Save a changed product and rerank its waiting parts.
+    """Save a changed product, and rerank its waiting parts if their ranking changes.
 
     Changes of costs and policy are recorded permanently with user and reason. Raises ValidationError if such a change
     has no reason.
     """
     check_reason(changed_policy_fields(product), reason)
-    # This object may be older than a concurrent ranking and must not restore that ranking's fingerprint.
-    product.ranking_fingerprint = ""
+    # This object may be older than a concurrent ranking, whose fingerprint is not saved again.
+    columns = {field.name for field in Product._meta.concrete_fields if not field.primary_key}
     with policy_change_context(by, reason.strip()):
-        product.save()
+        product.save(update_fields=columns - {"ranking_fingerprint"})
     queue_ranking.enqueue_reranking()
 
 

@@ -10,6 +10,7 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, connection, transaction
 from django.db.migrations.executor import MigrationExecutor
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from inspection.models import Inspection, PickStrategy, Product, Station
@@ -156,10 +157,22 @@ def test_another_strategy_ranks_the_waiting_anew(product: Product) -> None:
 def test_it_follows_what_places_depend_on_and_nothing_else(product: Product, changes: dict[str, Any]) -> None:
     make_waiting_part(product)
     assert queue_ranking.rerank(product) == 1
-    Product.objects.update(name="Another", audit_share=0.5)
+    product.name, product.audit_share = "Another", 0.5
+    # As it was read before the ranking
+    products.change(product, by=None, reason="Another share.")
     assert queue_ranking.rerank(product) == 0
     Product.objects.update(**changes)
     assert queue_ranking.rerank(product) == 1
+
+
+def test_a_ranking_reads_the_report_of_a_version_once(product: Product, make_scripted_champion: Any) -> None:
+    version = ModelVersion.objects.get()
+    for hours in range(3):
+        make_waiting_part(product, hours=hours, model_version=version)
+    make_waiting_part(product, hours=3, model_version=version, reasons=["audit_sample"])
+    with CaptureQueriesContext(connection) as asked:
+        assert queue_ranking.rerank(product) == 4
+    assert sum('"mltasks_modelversion"."meta"' in query["sql"] for query in asked) == 1
 
 
 def test_what_waits_is_ranked_anew_by_a_program_that_ranks_otherwise(
