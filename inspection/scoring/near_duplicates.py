@@ -14,6 +14,7 @@ import numpy as np
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
+from threadpoolctl import threadpool_limits
 
 from inspection.images import image_files
 from inspection.models import Fingerprint, Inspection, InspectionQuerySet, Product, Verdict
@@ -43,7 +44,9 @@ def flag_duplicates(product: Product) -> int:
         return 0
     newest = _earlier_parts(product).select_related("fingerprint").order_by("-received_at")
     earlier = list(newest[: incremental_duplicates.MAX_EARLIER_PARTS])[::-1]
-    matches = incremental_duplicates.best_earlier_match(_load_fingerprints(earlier), _load_fingerprints(parts))
+    # More threads would wait for each other in loops: three times the processor time while other programs are busy.
+    with threadpool_limits(1, user_api="blas"):
+        matches = incremental_duplicates.best_earlier_match(_load_fingerprints(earlier), _load_fingerprints(parts))
     originals = _originals_of_duplicates(earlier, parts, matches)
     similarities = {part.pk: match.similarity for part, match in zip(parts, matches, strict=True)}
     with transaction.atomic():

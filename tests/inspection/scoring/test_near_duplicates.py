@@ -13,6 +13,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from PIL import Image
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from inspection.images import image_files
 from inspection.intake.image_import import import_image
@@ -175,6 +176,20 @@ def test_nothing_new_costs_one_look_into_an_index(receive: Receive, product: Pro
     with CaptureQueriesContext(connection) as asked:
         assert near_duplicates.flag_duplicates(product) == 0
     assert len(asked) == 1
+
+
+def test_it_computes_on_one_thread(receive: Receive, product: Product, monkeypatch: pytest.MonkeyPatch) -> None:
+    receive(photo(1))
+    threads: list[int] = []
+
+    def compare(*_: object) -> list[incremental_duplicates.BestMatch]:
+        threads.extend(library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas")
+        return [incremental_duplicates.BestMatch(0.0, None)]
+
+    monkeypatch.setattr(incremental_duplicates, "best_earlier_match", compare)
+    with threadpool_limits(2, user_api="blas"):
+        near_duplicates.flag_duplicates(product)
+    assert set(threads) == {1}
 
 
 @pytest.mark.django_db(transaction=True)
