@@ -29,8 +29,7 @@ CURSOR_PARAMETER = "cursor"
 
 def visible_inspections(request: Request) -> InspectionQuerySet:
     """Return the inspections of a station's own product, or all inspections for a person."""
-    related = Inspection.objects.select_related("product", "station", "model_version")
-    inspections = related.defer("model_version__meta")
+    inspections = Inspection.objects.with_version().select_related("product", "station")
     station = request_station(request)
     return inspections if station is None else inspections.filter(product=station.product)
 

@@ -27,6 +27,10 @@ _LEASE_IS_FREE = Q(lease_expires_at__isnull=True) | Q(lease_expires_at__lte=Now(
 class InspectionQuerySet(models.QuerySet["Inspection"]):
     """Query set of inspections with named filters."""
 
+    def with_version(self) -> Self:
+        """Load each part with its version, but without the version's report, which is large and the same for many."""
+        return self.select_related("model_version").defer("model_version__meta")
+
     def awaiting_review(self) -> Self:
         """Return the review queue: parts routed to review and not resolved yet."""
         return self.filter(verdict=Verdict.REVIEW, resolved_at__isnull=True)

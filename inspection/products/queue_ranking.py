@@ -108,8 +108,8 @@ def rerank(product: Product) -> int:
 def load_waiting_parts(keys: list[UUID]) -> list[Inspection]:
     """Load those of the parts that still wait, with all inputs of their sort keys."""
     parts = Inspection.objects.awaiting_review().filter(pk__in=keys)
-    # A version's report is read once, by ``QueuePriority``, not for each of its parts.
-    return list(parts.select_related("station", "model_version").defer("model_version__meta").order_by("pk"))
+    # ``QueuePriority`` reads a version's report once.
+    return list(parts.with_version().select_related("station").order_by("pk"))
 
 
 def save_sort_keys(product: Product, parts: list[Inspection], columns: list[str]) -> None:
@@ -153,7 +153,7 @@ def _ordinary_part_before(audit: Inspection) -> Inspection | None:
     """Return the last part before the audit that was routed to people by its scores; None without a recent one."""
     routed = Inspection.objects.filter(product=audit.product_id, verdict=Verdict.REVIEW)
     before = routed.filter(received_at__lt=audit.received_at).order_by("-received_at", "-pk")
-    recent = before.select_related("model_version").defer("model_version__meta")[:AUDIT_LOOKBACK]
+    recent = before.with_version()[:AUDIT_LOOKBACK]
     return next((part for part in recent if part.model_verdict and Reason.AUDIT_SAMPLE not in part.reasons), None)
 
 

@@ -97,8 +97,8 @@ def _newest_parts(parts: InspectionQuerySet, search: Search, position: PagePosit
         moment, key = position
         # The first condition is redundant; with it the index scan starts at the position.
         parts = parts.filter(received_at__lte=moment).filter(Q(received_at__lt=moment) | Q(pk__lt=key))
-    related = with_standing_defect_type(parts).select_related("station", "model_version", "product")
-    return list(related.defer("model_version__meta").order_by(*search.newest_first)[: PAGE_SIZE + 1])
+    related = with_standing_defect_type(parts).with_version().select_related("station", "product")
+    return list(related.order_by(*search.newest_first)[: PAGE_SIZE + 1])
 
 
 def _format_position(moment: datetime, key: UUID) -> str:
