@@ -95,7 +95,7 @@ def _precision_text(precision: Mapping[str, Any]) -> str:
     checks: Mapping[str, Any] = precision.get("checks", {})
     if not checks:
         return _("32 bits. {why}").format(why=precision["why"]) if precision else ""
-    lines = [_check_text(name, check, is_reference=name == "f32") for name, check in checks.items()]
+    lines = [_check_text(name, check) for name, check in checks.items()]
     if precision["parts"]:
         lines.append(_("In 8 bits are {parts}.").format(parts=_(" and ").join(precision["parts"])))
     lines += [
@@ -105,11 +105,11 @@ def _precision_text(precision: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _check_text(name: str, check: Mapping[str, Any], *, is_reference: bool) -> str:
+def _check_text(name: str, check: Mapping[str, Any]) -> str:
     """Return one precision's line; the largest changes of a refused precision are in its reason."""
     if not check["allowed"]:
         text = _("{name}: {time} ms, average precision {value}. Not used: {why}")
-    elif is_reference:
+    elif name == "f32":
         text = _("{name}: {time} ms on the processor that trained it, average precision {value}.")
     else:
         text = _("{name}: {time} ms, average precision {value}. No probability changes by more than {shift}.")
