@@ -75,8 +75,13 @@ def open_workbench(page: Page) -> None:
 
 
 def open_part(page: Page, part: Inspection) -> None:
-    """Open the part's page and wait for its image."""
+    """Open the part's page and wait until its image takes clicks."""
     page.goto(f"/inspections/{part.pk}/")
+    wait_for_image(page)
+
+
+def wait_for_image(page: Page) -> None:
+    """Wait until the image of a part's page takes clicks: its script has run and its place is final."""
     expect(page.locator(".part-image")).to_have_js_property("complete", True)
     page.wait_for_function("getComputedStyle(document.querySelector('.stage')).getPropertyValue('--ratio')")
 

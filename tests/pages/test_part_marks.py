@@ -18,7 +18,7 @@ from labeling.review import review
 from mltasks.vision.types import Mark
 from tests.browser import Login
 from tests.pages.conftest import MakePerson, Receive
-from tests.pages.marking import assert_near, click, drag, marks_of, open_part, picture
+from tests.pages.marking import assert_near, click, drag, marks_of, open_part, picture, wait_for_image
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -49,8 +49,9 @@ def test_a_correction_adds_moves_and_keeps_marks(
     assert (box["x"], box["y"]) == pytest.approx(picture(page).point(0.5, 0.2), abs=3)
     page.locator("#defect_type").select_option("scratch")
     page.get_by_role("button", name="FAIL", exact=True).click()
-    # The page before has as many frames.
+    # The page before has as many frames. The new one shows its message before its image takes clicks.
     expect(page.locator(".messages")).to_contain_text("Labeled FAIL")
+    wait_for_image(page)
     label = Label.objects.standing().get()
     assert (str(label), label.marks) == ("FAIL scratch", None)
     expect(frames).to_have_count(2)
