@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from django.contrib.auth.models import User
 from django.db.models.functions import Now
+from django.template.loader import render_to_string
 from django.test import Client
 
 from inspection.models import Inspection, Product
@@ -62,6 +63,12 @@ def test_a_part_moved_ahead_does_not_look_older(product: Product) -> None:
         received_at=Now() - timedelta(hours=2), queue_sort_key=Now() - timedelta(hours=50)
     )
     assert _longest_wait_hours(product) == 2
+
+
+def test_the_sidebar_counts_to_999() -> None:
+    for waiting, shown in ((0, ""), (999, "999<"), (1000, "999+<")):
+        badge = render_to_string("parts/waiting.html", {"layout": {"waiting": waiting}})
+        assert f'id="waiting-count">{shown}' in badge
 
 
 def test_every_place_shows_the_same_number(client: Client, ada: User, product: Product) -> None:

@@ -1,4 +1,4 @@
-// Requests of the workbench, each with the CSRF token, a time limit, and the page's owner.
+// Requests of the workbench with CSRF token, time limit and the page's owner.
 
 const LIMIT = 20000;
 const person = document.getElementById("workbench").dataset.person;

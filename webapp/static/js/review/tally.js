@@ -53,7 +53,7 @@ export class Tally {
 		for (const [name, value] of Object.entries({ ...this.state, pace: this.pace })) {
 			for (const spot of document.querySelectorAll(`[data-tally="${name}"]`)) spot.textContent = value;
 		}
-		byId("waiting-count").textContent = this.state.left || "";
+		byId("waiting-count").textContent = this.state.left > 999 ? "999+" : this.state.left || "";
 	}
 
 	drawEnd() {
