@@ -54,4 +54,4 @@ def _find_earlier(submission: Submission) -> Inspection | None:
     sha256 = image_files.stream_sha256(submission.image)
     imported = Inspection.objects.filter(product=submission.product, source=Inspection.Source.IMPORT)
     same_bytes = imported.filter(image_sha256=sha256)
-    return same_bytes.select_related("product__registered_model", "station", "model_version").first()
+    return same_bytes.with_version().select_related("product__registered_model", "station").first()

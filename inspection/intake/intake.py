@@ -136,7 +136,7 @@ def _find_earlier(submission: Submission) -> Inspection | None:
     """
     if not submission.idempotency_key:
         return None
-    inspections = Inspection.objects.select_related("product__registered_model", "station", "model_version")
+    inspections = Inspection.objects.with_version().select_related("product__registered_model", "station")
     with step(DATABASE):
         first = inspections.filter(station=submission.station, idempotency_key=submission.idempotency_key).first()
     if first is None:

@@ -78,7 +78,8 @@ def claim_parts(parts: Sequence[Inspection], *, reviewer: User) -> list[Claim]:
     Claim.objects.bulk_create(made, ignore_conflicts=True)
     held = held_claims(reviewer).filter(inspection__in=[part.pk for part in parts])
     held.update(expires_at=_lease_end())
-    return list(held.select_related("inspection__station", "inspection__model_version"))
+    related = held.select_related("inspection__station", "inspection__model_version")
+    return list(related.defer("inspection__model_version__meta"))
 
 
 def renew(claim: Claim) -> Claim:
