@@ -39,7 +39,7 @@ export class Group extends EventTarget {
 		return this.items.filter((item) => item.querySelector("[aria-pressed=true]")).map((item) => item.dataset);
 	}
 
-	/** Claim and show the similar parts. False without parts or an answer. */
+	/** Claim and show the similar parts. False if none arrive. */
 	async open(part) {
 		const answer = await postForm(this.url, { claim: part.claim });
 		if (answer?.status !== 200) return false;

@@ -1,6 +1,6 @@
 // Keys of buttons, and keys for zoom, position and light.
 
-/** Let keys press the buttons with their data-key; `more` gets other keys: true if it used one. */
+/** Let keys press the buttons with their data-key; `more` gets other keys, and returns true if it used one. */
 export function listen(bench, more, explain) {
 	addEventListener("keydown", (event) => {
 		if (event.ctrlKey || event.metaKey || event.altKey || (event.repeat && !event.key.startsWith("Arrow"))) return;
