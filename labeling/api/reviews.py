@@ -59,10 +59,7 @@ class ClaimStep(ReviewView):
 
     def target(self, *, claim: str) -> Claim:
         """Return the reviewer's claim. Raises Http404, also for another reviewer's claim."""
-        own = Claim.objects.filter(reviewer=self.reviewer).select_related(
-            "inspection__product", "inspection__station", "inspection__model_version"
-        )
-        return get_object_or_404(own, pk=claim)
+        return get_object_or_404(Claim.objects.filter(reviewer=self.reviewer).with_part(), pk=claim)
 
 
 class QueueClaim(ReviewView):

@@ -26,6 +26,11 @@ class ClaimQuerySet(models.QuerySet["Claim"]):
         """Close the open claims and return how many there were."""
         return self.open().update(closed_at=Now())
 
+    def with_part(self) -> Self:
+        """Load each claim with its part, as `InspectionQuerySet.with_version` loads parts."""
+        parts = self.select_related("inspection__product", "inspection__station", "inspection__model_version")
+        return parts.defer("inspection__model_version__meta")
+
 
 class Claim(models.Model):
     """Short lease of a reviewer on one waiting part. Times are the database's."""

@@ -10,13 +10,12 @@ from uuid import UUID
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import QuerySet
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from inspection.models import Inspection, Product
-from labeling.models import Claim
+from labeling.models import Claim, ClaimQuerySet
 from labeling.models.rechecks import ADJUDICATE_PERMISSION
 from labeling.queue import queue_queries, recheck_queue
 from labeling.queue.queue_filters import unclaimed_parts
@@ -78,8 +77,7 @@ def claim_parts(parts: Sequence[Inspection], *, reviewer: User) -> list[Claim]:
     Claim.objects.bulk_create(made, ignore_conflicts=True)
     held = held_claims(reviewer).filter(inspection__in=[part.pk for part in parts])
     held.update(expires_at=_lease_end())
-    related = held.select_related("inspection__station", "inspection__model_version")
-    return list(related.defer("inspection__model_version__meta"))
+    return list(held.with_part())
 
 
 def renew(claim: Claim) -> Claim:
@@ -101,7 +99,7 @@ def close_expired_claims() -> int:
         return Claim.objects.filter(pk__in=keys).update(closed_at=Now()) if keys else 0
 
 
-def held_claims(reviewer: User) -> QuerySet[Claim]:
+def held_claims(reviewer: User) -> ClaimQuerySet:
     """Return the reviewer's open claims, oldest first."""
     held = Claim.objects.open().filter(reviewer=reviewer)
     return held.select_related("inspection__product").order_by("created_at", "pk")
