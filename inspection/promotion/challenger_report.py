@@ -88,7 +88,8 @@ def _load_rescores(challenge: Challenge) -> QuerySet[Rescore]:
     rows = rows.exclude(inspection__reasons__contains=[Reason.DEADLINE])
     if challenge.ended_at is not None:
         rows = rows.filter(created_at__lte=challenge.ended_at)
-    return rows.select_related("inspection__station", "inspection__model_version").order_by("-created_at")[:MAX_PARTS]
+    parts = rows.select_related("inspection__station", "inspection__model_version")
+    return parts.defer("inspection__model_version__meta").order_by("-created_at")[:MAX_PARTS]
 
 
 def _labeled_parts(challenge: Challenge, rows: list[Rescore]) -> list[ScoredPart]:
